@@ -1,0 +1,105 @@
+"""The example that `doorward config example` prints: every key, most at their defaults."""
+
+EXAMPLE = """\
+# Doorward: the whole configuration. Every key is explained in docs/configuration.md.
+# Check it with:  doorward config check
+# Lengths of time: "90s", "5m", "72h", "7d". Relative paths count from this file's directory.
+
+[site]
+name = "Harbour Loft"            # shown on reports and pages
+data = "/var/lib/doorward"       # cache.db, journal.db and device.key
+run = "/run/doorward"            # sockets by which the commands reach the two processes
+
+[clock]
+trust = "auto"                   # "always": this machine's host keeps its time
+guessed = "deny"                 # "allow": when hours or an end decide and the clock is a guess
+simulated = false                # true: for a sandbox only, `doorward sim clock` moves the clock
+
+[journal]
+keep = "400d"                    # events older than this go, once their check-in is settled
+max_mib = 512                    # ... and the oldest of them, when the file grows beyond this
+
+[sync]
+every = "5m"                     # how often each platform is asked
+lost_share = 0.2                 # refuse a roster that takes access from more than this share ...
+lost_least = 10                  # ... if at least so many people lose it; a person must accept it
+
+# How old what a platform said may become before its people are warned about, or refused.
+[[staleness]]
+labels = ["plan:*"]
+warn_after = "24h"
+deny_after = "7d"
+
+# One table for each door.
+[doors.front]
+name = "Front door"
+admits = ["plan:42", "harbour/plan:*", "keyholders/*"]  # who may enter; scoped: platform/label
+refuses = []                     # wins over admits
+check_in = true                  # tell the platform who came
+no_pass = "deny"                 # "admit": let members in who have no pass left, and report it
+open_for = "5s"                  # how long the lock is released
+anti_passback = "0s"             # how long the same person is refused after an entry; 0s is off
+repeat_after = "2s"              # the same card held to a reader counts once in so long
+lock = { driver = "gpio-relay", pin = 17, active_high = true, max_release = "1m" }
+contact = { driver = "sim" }
+exit_button = { driver = "sim" }
+indicator = { driver = "sim" }
+
+# `card`: how this reader writes numbers. To find out:  doorward cards match --read X --stored Y
+[doors.front.readers.main]
+driver = "serial"
+port = "/dev/serial/by-id/usb-1a86_USB_Serial-if00-port0"  # or "socket://host:port"
+baud = 9600
+parity = "none"                  # "even", "odd"
+stopbits = 1                     # 2
+bytesize = 8                     # 7
+framing = "lines"                # "stx": RDM6300, ID-12, ID-20
+require_checksum = true          # false: for stx modules that send wrong checksums
+card = { format = "hex", keep_bits = 32, byte_order = "as-read" }  # or "reversed"
+
+[doors.front.readers.keypad]
+driver = "sim"
+card = { format = "pin" }
+
+# One table for each platform.
+[platforms.harbour]
+kind = "cobot"
+url = "https://harbour.cobot.me"
+token = { file = "/etc/doorward/cobot-token" }  # or { credential = "cobot-token" } (systemd)
+every = "5m"                     # instead of [sync] every
+zone = "Europe/Berlin"           # else asked from the platform
+day_ends = "04:00"               # when a visit without a span of its own ends
+renewal_grace = "72h"            # a renewing member gets in so long though no sync could confirm it
+late = "visit"                   # "push": tell late check-ins even after their visit is over
+cards = [{ source = "tokens", format = "dec10" }]  # or "field:<label>" of a custom field
+fields = ["Area"]                # custom fields whose values become labels: field:Area=Lab
+no_access_plans = []             # ids of plans that open no door
+bookings = false                 # true: booked rooms become labels resource:<id> ...
+bookings_ahead = "14d"           # ... fetched so far ahead,
+booking_before = "10m"           # good so long before the booking
+booking_after = "10m"            # and so long after it
+visitors = false                 # true: visitors with a booking get a PIN (Cobot's add-on)
+# subdomain = "harbour"          # if url is a domain of the space's own
+# www_url = "https://www.cobot.me"
+# api2_url = "https://api.cobot.me"
+# ca_file = "/etc/doorward/ca.pem"  # instead of the usual authorities
+
+[platforms.gym]
+kind = "hive"
+url = "https://api.example/hive/door-access"
+key = { file = "/etc/doorward/hive-key" }
+zone = "Europe/Berlin"           # Hive does not tell its own
+day_ends = "00:00"
+cards = [{ source = "door_access_id", format = "dec10" }]  # or "barcode_id"
+doors = { front = "1234" }       # our door = Hive's door, for check-ins
+confirm_at_most = 100            # if so many vanish at once, each is asked for before
+# ca_file = "/etc/doorward/ca.pem"  # instead of the usual authorities
+
+# A list of people on this machine, here those who must always get in.
+[platforms.keyholders]
+kind = "file"
+path = "keyholders.csv"          # or a .json
+card = { format = "hex", keep_bits = 32 }
+keyholders = true                # they get in even when everything else is lost
+zone = "Europe/Berlin"
+"""

@@ -1,0 +1,174 @@
+"""What a checked configuration consists of."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import Field, InstanceOf, model_validator
+
+from controller.config_types import (
+    CardSettings,
+    LabelText,
+    LabelTexts,
+    Location,
+    Seconds,
+    SecretRef,
+    Strict,
+)
+from controller.model import DoorRules, Labels, StaleRule
+
+
+@dataclass(frozen=True, slots=True)
+class Stanza:
+    """One device or platform: `kind` as configured, the class that drives it, its settings.
+
+    Where no table was given `factory` is None and `settings` the table of the file as it stands.
+    """
+
+    kind: str
+    factory: Any
+    settings: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderStanza(Stanza):
+    """A reader, and how it writes cards. The driver's own settings do not hold `card`."""
+
+    card: CardSettings
+
+
+class Site(Strict):
+    name: str = Field(default="Doorward", min_length=1, description="shown on reports and pages")
+    data: Location = Field(
+        default=Path("/var/lib/doorward"), description="databases and the device key"
+    )
+    run: Location = Field(default=Path("/run/doorward"), description="sockets of the two processes")
+
+
+class ClockSettings(Strict):
+    trust: Literal["auto", "always"] = "auto"
+    guessed: Literal["deny", "allow"] = "deny"
+    simulated: bool = Field(
+        default=False, description="for a sandbox only: `doorward sim clock` moves it"
+    )
+
+
+class JournalSettings(Strict):
+    keep: Seconds = Field(default=400 * 86400.0, ge=86400)
+    max_mib: int = Field(default=512, ge=16)
+
+
+class SyncSettings(Strict):
+    every: Seconds = Field(default=300.0, ge=10)
+    lost_share: float = Field(default=0.2, ge=0, le=1)
+    lost_least: int = Field(default=10, ge=1)
+
+
+class Staleness(Strict):
+    labels: LabelTexts = Field(description="whom this rule is for")
+    warn_after: Seconds | None = None
+    deny_after: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _warns_before_it_denies(self) -> Self:
+        if self.warn_after and self.deny_after and self.warn_after > self.deny_after:
+            raise ValueError("warn_after is longer than deny_after; warn before you deny")
+        return self
+
+    def rule(self) -> StaleRule:
+        return StaleRule(Labels(self.labels), self.warn_after, self.deny_after)
+
+
+class Door(Strict):
+    """One door: its rules and its devices."""
+
+    name: str = Field(default="", description="for people; the id if left out")
+    admits: LabelTexts = Field(description="the labels this door admits, e.g. admits = ['plan:*']")
+    refuses: tuple[LabelText, ...] = ()
+    check_in: bool = True
+    no_pass: Literal["deny", "admit"] = "deny"  # noqa: S105 - a time pass
+    open_for: Seconds = Field(default=5.0, gt=0, le=300)
+    anti_passback: Seconds = 0.0
+    repeat_after: Seconds = 2.0
+    lock: InstanceOf[Stanza] = Field(description="what holds the door shut")
+    contact: InstanceOf[Stanza] | None = None
+    exit_button: InstanceOf[Stanza] | None = None
+    indicator: InstanceOf[Stanza] | None = None
+    readers: dict[str, InstanceOf[ReaderStanza]] = Field(
+        min_length=1, description="a table [doors.<door>.readers.<name>] for each reader"
+    )
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that is configured, whole and checked."""
+
+    path: Path
+    site: Site
+    clock: ClockSettings
+    journal: JournalSettings
+    sync: SyncSettings
+    staleness: tuple[Staleness, ...]
+    doors: Mapping[str, Door]
+    platforms: Mapping[str, Stanza]
+
+    @property
+    def data(self) -> Path:
+        return self.site.data
+
+    @property
+    def run(self) -> Path:
+        return self.site.run
+
+    def rules(self, door_id: str) -> DoorRules:
+        """What `decide` must know of a door."""
+        door = self.doors[door_id]
+        return DoorRules(
+            door=door_id,
+            admits=Labels(door.admits),
+            refuses=Labels(door.refuses),
+            check_in=door.check_in,
+            admit_without_pass=door.no_pass == "admit",  # noqa: S105 - a time pass
+            admit_on_guessed_clock=self.clock.guessed == "allow",
+            anti_passback=door.anti_passback,
+            staleness=tuple(each.rule() for each in self.staleness),
+        )
+
+    def every(self, platform: str) -> float:
+        """Seconds between two fetches of a platform whose settings were validated."""
+        return self.platforms[platform].settings.every or self.sync.every
+
+    def warnings(self) -> Iterator[str]:
+        """What is allowed and yet can hardly be meant."""
+        doors = self.doors.values()
+        readers = {r.card.card_format().bits() for door in doors for r in door.readers.values()}
+        for where, card in found_in(CardSettings, "platforms", self.platforms):
+            bits = card.card_format().bits()
+            if bits and "" not in readers and bits not in readers:
+                yield f"{where}: no reader has cards of this kind ({bits}), so they open no door"
+
+    def secrets(self) -> Iterator[tuple[str, SecretRef]]:
+        """Every secret that validated devices and platforms name, with the key it stands under."""
+        yield from found_in(SecretRef, "doors", self.doors)
+        yield from found_in(SecretRef, "platforms", self.platforms)
+
+
+Kind = TypeVar("Kind", bound=Strict)
+
+
+def found_in(kind: type[Kind], where: str, value: object) -> Iterator[tuple[str, Kind]]:
+    """Everything of that kind in settings, however deep, with its key."""
+    if isinstance(value, kind):
+        yield where, value
+    elif isinstance(value, Stanza):
+        yield from found_in(kind, where, value.settings)
+    elif isinstance(value, Strict):
+        for name in type(value).model_fields:
+            yield from found_in(kind, f"{where}.{name}", getattr(value, name))
+    elif isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from found_in(kind, f"{where}.{name}", each)
+    elif isinstance(value, list | tuple):
+        for i, each in enumerate(value):
+            yield from found_in(kind, f"{where}[{i}]", each)

@@ -1,0 +1,145 @@
+"""`doorward controller`: puts the doors together and keeps them going. Opens no network socket."""
+
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from controller.assembly import Doors
+from controller.cache import Cache
+from controller.clock import StepWatch, boot_id, configured_clock
+from controller.commands import DoorCommands
+from controller.config import Config, load
+from controller.control import Server
+from controller.errors import DoorwardError, StoreError
+from controller.journal import Journal
+from controller.journal_read import newest_wall
+from controller.knowledge import Knowledge
+from controller.logs import Once, configure
+from controller.model import Event, Kind
+from controller.notify import Notifier
+from controller.ports import Clock
+from controller.secrets import device_key, read_secret
+from hw.sim_play import play
+
+if TYPE_CHECKING:
+    from sync.keyholders import Keyholders
+
+log = structlog.get_logger(__name__)
+
+_TICK = 1.0  # seconds
+_STUCK = 8.0  # seconds without a sign of life after which systemd may restart us
+_PRUNE_EVERY = 3600.0
+_LOOK_EVERY = 5.0  # seconds between looks at the keyholders' files
+
+
+def run(path: Path | None) -> None:
+    """Run until SIGTERM or SIGINT. Raises `ConfigError` or `StoreError` if it cannot start."""
+    from hw import TABLES  # noqa: PLC0415 - the composition root alone knows the drivers
+
+    configure("controller")
+    config = load(path, devices=TABLES)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with Controller(config) as controller:
+        controller.serve(stop)
+
+
+class Controller:
+    """The doors of one configuration; use as a context."""
+
+    def __init__(self, config: Config, clock: Clock | None = None) -> None:
+        """Open the journal and what people are looked up in. Raises `DoorwardError`."""
+        for directory in (config.run, config.data):
+            directory.mkdir(parents=True, exist_ok=True)
+        self.config, kept = config, config.data / "journal.db"
+        key = device_key(config.data)
+        self.clock = clock or configured_clock(config, lambda: newest_wall(kept))
+        self.journal = Journal(kept, self.clock, boot_id())
+        cache = Cache(config.data / "cache.db")
+        self.knowledge = Knowledge(cache, self.journal, self.clock, key)
+        self.doors = Doors(config, self.knowledge, self.journal, self.clock)
+        self._keyholders = _local_list(config, key, self.clock)
+        self._notifier, self._steps, self._once = Notifier(), StepWatch(self.clock), Once(log)
+        self._prune_at = self._look_at = 0.0
+        self._server: Server | None = None
+
+    def __enter__(self) -> "Controller":
+        self._read_keyholders()
+        self.doors.start()
+        commands = DoorCommands(self.doors, self.knowledge, play)
+        self._server = Server(self.config.run / "door.sock", commands.table())
+        self.journal.append(Event(Kind.STARTED))
+        self._notifier.ready(f"{len(self.doors.working)} of {len(self.config.doors)} doors work")
+        log.info("ready", doors=list(self.doors.working), data=str(self.config.data))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._notifier.stopping()
+        if self._server:
+            self._server.close()
+        self.doors.stop()
+        self.journal.append(Event(Kind.STOPPED))
+        self.journal.close()
+
+    def serve(self, stop: threading.Event) -> None:
+        """Watch over the doors until told to stop."""
+        while not stop.wait(_TICK):
+            if stuck := self.doors.stuck(_STUCK):
+                log.critical("doors stuck: no sign of life to systemd", doors=stuck)
+            else:
+                self._notifier.watchdog()
+            self.doors.start()
+            self._notice_step()
+            now = self.clock.monotonic()
+            if now >= self._look_at:
+                self._look_at = now + _LOOK_EVERY
+                self._read_keyholders()
+            if now >= self._prune_at:
+                self._prune_at = now + (_TICK if self._prune() else _PRUNE_EVERY)
+
+    def _notice_step(self) -> None:
+        if step := self._steps.step():
+            log.warning("the clock was set", seconds=round(step, 1))
+            self.journal.append(Event(Kind.CLOCK_STEPPED, detail={"seconds": round(step, 1)}))
+
+    def _prune(self) -> int:
+        keep = self.config.journal
+        try:
+            removed = self.journal.prune(self.clock.wall() - keep.keep, keep.max_mib << 20)
+        except StoreError as error:
+            self._once.trouble("prune", "old events cannot be removed", error=str(error))
+            return 0
+        self._once.fine("prune", "old events can be removed again")
+        return removed
+
+    def _read_keyholders(self) -> None:
+        if self._keyholders is None:
+            return
+        try:
+            fresh = self._keyholders.refresh()
+        except DoorwardError as error:
+            self._once.trouble("keyholders", "keyholders unchanged", error=str(error))
+            return
+        self._once.fine("keyholders", "the list of keyholders can be read again")
+        if fresh:
+            log.info("keyholders read", lists=fresh)
+        if self.knowledge.keyholders is None:
+            self.knowledge.keyholders = Cache(self._keyholders.target)
+
+
+def _local_list(config: Config, key: bytes, clock: Clock) -> "Keyholders | None":
+    from sync.keyholders import Keyholders, is_keyholders  # noqa: PLC0415 - see `run`
+    from sync.platform import Surroundings  # noqa: PLC0415
+
+    if not any(is_keyholders(stanza) for stanza in config.platforms.values()):
+        return None
+    around = Surroundings(clock, lambda _: False, read_secret, lambda _: "")
+    try:
+        return Keyholders(config, config.run / "keyholders.db", key, around)
+    except DoorwardError as error:
+        log.critical("the list of keyholders is not used", error=str(error))
+        return None

@@ -1,0 +1,188 @@
+"""Reading journal.db from other processes: the CLI, `sync`, the console."""
+
+import json
+import math
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
+
+from controller.errors import StoreError
+from controller.journal import (
+    COLUMNS,
+    MIGRATIONS,
+    History,
+    chained,
+    history_in,
+    last_entry_in,
+    modes_in,
+)
+from controller.model import Event, Kind, Mode, Recorded, Trust
+from controller.store import is_damage, open_reader
+
+_SELECT = "SELECT e.*, b.boot FROM event e JOIN boot b ON b.id = e.boot"
+_NAMES = [name.strip() for name in COLUMNS.split(",")]
+_Found = TypeVar("_Found")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What `verify` found: how many events, how many pruned, where the chain breaks, if at all."""
+
+    events: int
+    pruned: int
+    broken_at: int | None = None
+
+
+class JournalReader:
+    """Read-only. Every method may raise `StoreError`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.inode = path.stat().st_ino if path.exists() else 0
+        self._db = open_reader(path, len(MIGRATIONS))
+        self._db.row_factory = sqlite3.Row
+        self.chain = str(self._rows("SELECT id FROM chain")[0][0])
+
+    def events(
+        self,
+        *,
+        after: int = 0,
+        last: int | None = None,
+        door: str = "",
+        kinds: tuple[Kind, ...] = (),
+    ) -> list[Recorded]:
+        """Events in order, those after position `after`; with `last` only the newest so many."""
+        where, values = ["e.seq > ?"], [after]
+        if door:
+            where.append("e.door = ?")
+            values.append(door)  # type: ignore[arg-type]
+        if kinds:
+            where.append(f"e.kind IN ({','.join('?' * len(kinds))})")
+            values += [k.value for k in kinds]  # type: ignore[misc]
+        query = f"{_SELECT} WHERE {' AND '.join(where)} ORDER BY e.seq DESC LIMIT ?"
+        rows = self._rows(query, (*values, -1 if last is None else last))
+        return [recorded(row) for row in reversed(rows)]
+
+    def walk(self, since: float = 0.0, until: float = math.inf) -> Iterator[Recorded]:
+        """Every event of [since, until) (wall), in order; not held in memory."""
+        end = (1 << 62) if math.isinf(until) else int(until * 1000)
+        query = f"{_SELECT} WHERE e.wall_ms >= ? AND e.wall_ms < ? ORDER BY e.seq"
+        return map(recorded, self._stream(query, (int(since * 1000), end)))
+
+    def open_check_ins(self, platform: str, *, after: int, limit: int) -> list[Recorded]:
+        """Check-ins of this platform whose delivery is not settled, in order, after a position."""
+        query = f"""{_SELECT} WHERE e.seq IN (SELECT seq FROM open_check_in
+                    WHERE platform = ? AND seq > ? ORDER BY seq LIMIT ?) ORDER BY e.seq"""
+        return [recorded(row) for row in self._rows(query, (platform, after, limit))]
+
+    def history(self, platform: str, person: str, chain: str, watermark: int) -> History:
+        """As `Journal.history`, of what is on disk."""
+        after = watermark if chain == self.chain else 0
+        return self._asked(lambda: history_in(self._db, platform, person, after))
+
+    def last_entry(self, platform: str, person: str, door: str) -> float | None:
+        """As `Journal.last_entry`, of what is on disk."""
+        return self._asked(lambda: last_entry_in(self._db, platform, person, door))
+
+    def modes(self) -> dict[str, tuple[Mode, float | None]]:
+        """What staff last set each door to, and until when (wall)."""
+        return self._asked(lambda: modes_in(self._db))
+
+    def watermark(self, platform: str) -> int:
+        """The position up to which this platform has been told everything."""
+        query = "SELECT min(seq) FROM open_check_in WHERE platform = ?"
+        first = self._rows(query, (platform,))[0][0]
+        return first - 1 if first is not None else self.newest()
+
+    def newest(self) -> int:
+        """Position of the last event."""
+        query = "SELECT max(m) FROM (SELECT max(seq) m FROM event UNION SELECT max(last) FROM gap)"
+        return self._rows(query)[0][0] or 0
+
+    def changes(self) -> int:
+        """A number that differs whenever somebody has written."""
+        return int(self._rows("PRAGMA data_version")[0][0])
+
+    def verify(self) -> Verdict:
+        """Walk the whole chain."""
+        gaps = {row[0]: (row[1], row[2]) for row in self._rows("SELECT * FROM gap")}
+        expected, last, events, pruned = 1, bytes(32), 0, 0
+        for row in self._stream(f"SELECT {COLUMNS}, hash FROM event ORDER BY seq"):
+            while expected in gaps:
+                end, last = gaps.pop(expected)
+                pruned += end - expected + 1
+                expected = end + 1
+            *values, digest = row
+            if values[0] != expected or chained(last, values) != digest:
+                return Verdict(events, pruned, expected)
+            expected, last, events = expected + 1, digest, events + 1
+        return Verdict(events, pruned, min(gaps) if gaps else None)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
+        return list(self._stream(query, values))
+
+    def _stream(self, query: str, values: tuple[Any, ...] = ()) -> Iterator[sqlite3.Row]:
+        try:
+            yield from self._db.execute(query, values)
+        except sqlite3.Error as error:
+            raise self._unreadable(error) from error
+
+    def _asked(self, question: Callable[[], _Found]) -> _Found:
+        try:
+            return question()
+        except sqlite3.Error as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: sqlite3.Error) -> StoreError:
+        return StoreError(f"{self._path} cannot be read: {error}", damaged=is_damage(error))
+
+
+def newest_wall(path: Path) -> float:
+    """Wall time of the journal's last event; 0 if there is none or it cannot be read."""
+    try:
+        reader = JournalReader(path)
+        last = reader.events(last=1)
+        reader.close()
+    except StoreError:
+        return 0.0
+    return last[0].wall if last else 0.0
+
+
+def recorded(row: sqlite3.Row) -> Recorded:
+    """A row as a value; StoreError if it was tampered with so that it is none."""
+    try:
+        return _recorded(row)
+    except ValueError as error:
+        raise StoreError(
+            f"event {row['seq']} is not as it was written ({error}): "
+            "`doorward journal verify` says from where on"
+        ) from error
+
+
+def _recorded(row: sqlite3.Row) -> Recorded:
+    until = row["visit_until_ms"]
+    event = Event(
+        Kind(row["kind"]),
+        row["door"],
+        row["reason"],
+        row["platform"],
+        row["person"],
+        row["name"],
+        row["card"],
+        row["label"],
+        row["pass_key"],
+        row["visit"],
+        None if until is None else until / 1000,
+        bool(row["checks_in"]),
+        row["author"],
+        json.loads(row["detail"]) if row["detail"] else None,
+    )
+    times = row["wall_ms"] / 1000, row["mono_ms"] / 1000
+    uuid, boot = str(UUID(bytes=row["uuid"])), row[len(_NAMES) + 1]
+    return Recorded(row["seq"], uuid, *times, boot, Trust(row["trust"]), event, row["hash"])

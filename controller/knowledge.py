@@ -1,0 +1,90 @@
+"""All that a scan is looked up in: the cache, the keyholders, the journal, and the device key."""
+
+import threading
+from typing import Protocol
+
+import structlog
+
+from controller.cache import Cache
+from controller.cards import card_hash
+from controller.errors import StoreError
+from controller.journal import History
+from controller.logs import Once
+from controller.model import DoorRules, Facts, Now
+from controller.ports import Clock
+
+log = structlog.get_logger(__name__)
+
+_NOTHING = Facts(known=False)
+
+
+class Past(Protocol):
+    """What happened at the doors: the journal's writer knows it, and its reader."""
+
+    def history(self, platform: str, person: str, chain: str, watermark: int) -> History: ...
+    def last_entry(self, platform: str, person: str, door: str) -> float | None: ...
+
+
+class Knowledge:
+    """Shared by the doors of one controller; look up and decide while holding `turn`.
+
+    `keyholders` is a small cache of people who must get in even when cache.db is lost.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        journal: Past,
+        clock: Clock,
+        key: bytes,
+        keyholders: Cache | None = None,
+    ) -> None:
+        self.keyholders = keyholders
+        self.trouble = ""  # why people cannot be looked up at present
+        # Held from the first look-up until the journal has the event: two doors that decide on the
+        # same last pass must see one another.
+        self.turn = threading.Lock()
+        self._cache, self._journal, self._clock, self._key = cache, journal, clock, key
+        self._once = Once(log)
+
+    def now(self) -> Now:
+        return Now(self._clock.wall(), self._clock.trust())
+
+    def facts(self, canonical: str, rules: DoorRules) -> Facts:
+        """What is known of whoever presents this card."""
+        return self.facts_by_hash(card_hash(self._key, canonical), rules)
+
+    def facts_by_hash(self, hashed: bytes, rules: DoorRules) -> Facts:
+        """The same for a card of which only the keyed hash is at hand."""
+        facts = self._asked(self._cache, hashed)
+        if self.keyholders and not facts.holders and not facts.blocked:
+            # Lost, damaged, not fetched yet, or too old to hold them: the local list decides.
+            local = self._asked(self.keyholders, hashed)
+            facts = local._replace(known=facts.known or local.known)
+        return self._with_last_entry(facts, rules)
+
+    def facts_of(self, platform: str, person: str, rules: DoorRules) -> Facts:
+        """The same for a person, whatever they would present. Raises `StoreError`."""
+        facts = self._cache.facts_of(platform, person, self._journal.history)
+        return self._with_last_entry(facts, rules)
+
+    def _with_last_entry(self, facts: Facts, rules: DoorRules) -> Facts:
+        if not rules.anti_passback:
+            return facts
+        holders = tuple(
+            h._replace(last_entry=self._journal.last_entry(*h.person[:2], rules.door))
+            for h in facts.holders
+        )
+        return facts._replace(holders=holders)
+
+    def _asked(self, cache: Cache, hashed: bytes) -> Facts:
+        try:
+            facts = cache.facts(hashed, self._journal.history)
+        except StoreError as error:
+            self.trouble = str(error)
+            self._once.trouble("cache", "people cannot be looked up", error=str(error))
+            return _NOTHING
+        if self.trouble:
+            self.trouble = ""
+            self._once.fine("cache", "people can be looked up again")
+        return facts

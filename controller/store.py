@@ -1,0 +1,91 @@
+"""Opening SQLite files: WAL, numbered migrations, and refusing what is newer or damaged."""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from controller.errors import StoreError
+
+Migrations = Sequence[Sequence[str]]  # statements of version 1, of version 2 …
+
+
+def open_writer(
+    path: Path, migrations: Migrations, *, pragmas: Sequence[str] = ()
+) -> sqlite3.Connection:
+    """The one connection that writes this file; created and migrated if need be.
+
+    `pragmas` are run on a new file before anything else. Raises `StoreError`.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+        if not path.stat().st_size:
+            for pragma in pragmas:
+                db.execute(pragma)
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA temp_store=MEMORY")
+        _migrate(db, path, migrations)
+    except (sqlite3.Error, OSError) as error:
+        message = f"{path} cannot be opened for writing: {error}"
+        raise StoreError(message, damaged=is_damage(error)) from error
+    return db
+
+
+def open_reader(path: Path, newest: int) -> sqlite3.Connection:
+    """A connection that cannot write. Raises `StoreError` if missing, damaged or too new."""
+    try:
+        db = sqlite3.connect(
+            f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+        )
+        db.execute("PRAGMA query_only=1")
+        version = _version(db)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path} cannot be read: {error}", damaged=is_damage(error)) from error
+    if version == 0:
+        db.close()
+        raise StoreError(f"{path} is not set up yet")
+    _refuse_newer(path, version, newest)
+    return db
+
+
+def is_damage(error: BaseException) -> bool:
+    """Does this error say that the file's content is broken, rather than the disk or a lock?"""
+    name = getattr(error, "sqlite_errorname", "")
+    return name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+
+
+def set_aside(path: Path, wall: float) -> Path:
+    """Rename a damaged database and what belongs to it; returns its new name."""
+    kept = path.with_name(f"{path.name}.damaged-{int(wall)}")
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(kept.with_name(kept.name + suffix))
+    return kept
+
+
+def _migrate(db: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
+    version = _version(db)
+    _refuse_newer(path, version, len(migrations))
+    if version == len(migrations):
+        return
+    from sqlite_utils import Database  # noqa: PLC0415 - slow to import and seldom needed
+
+    wrapped = Database(db)
+    for number in range(version, len(migrations)):
+        with wrapped.atomic():
+            for statement in migrations[number]:
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version={number + 1}")
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _refuse_newer(path: Path, version: int, newest: int) -> None:
+    if version > newest:
+        raise StoreError(
+            f"{path} has schema {version}, but this program knows only up to {newest}: it was "
+            "written by a newer Doorward. Install that version again; nothing was changed."
+        )

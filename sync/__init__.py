@@ -1,0 +1,1 @@
+"""What keeps the doors' knowledge fresh and tells the platforms who came."""

@@ -1,0 +1,89 @@
+"""What sync.sock does: status, fetching now, and what becomes of late check-ins."""
+
+import os
+from dataclasses import asdict
+from typing import Any
+
+from controller.control import Answer, Command, Request, Say
+from controller.errors import ConfigError, DoorwardError
+from sync.line import Report
+from sync.office import Office, named
+
+
+class SyncCommands:
+    """Commands by name; each takes the request, who asks, and how to report progress."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+
+    def table(self) -> dict[str, Command]:
+        return {
+            "status": self.status,
+            "sync": self.sync,
+            "push": self.push,
+            "dismiss": self.dismiss,
+        }
+
+    def status(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
+        """How each line is."""
+        now = self._office.clock.monotonic()
+        lines = [
+            {
+                "platform": name,
+                "failure": line.failure,
+                "next_try_s": round(line.backoff.wait(now), 1),
+                "busy": line.busy.locked(),
+            }
+            for name, line in self._office.lines.items()
+        ]
+        broken = [{"platform": n, "failure": why} for n, why in self._office.broken.items()]
+        return {"pid": os.getpid(), "platforms": lines + broken}
+
+    def sync(self, request: Request, author: str, say: Say) -> Answer:
+        """Fetch now; a failed platform does not keep the others from being fetched."""
+        asked = _texts(request, "platforms")
+        names = named(self._office, asked)
+        accept, dry_run = request.get("accept") is True, request.get("dry_run") is True
+        reports: list[dict[str, Any]] = []
+        first: DoorwardError | None = None
+        for name in names:
+            try:
+                report = pull_and_tell(self._office, name, say, accept=accept, dry_run=dry_run)
+                reports.append(report_as_data(report))
+            except DoorwardError as error:
+                first = first or error
+                reports.append({"platform": name, "error": str(error), "exit": error.exit_code})
+        for name, why in () if asked else self._office.broken.items():
+            first = first or ConfigError(why)
+            reports.append({"platform": name, "error": why, "exit": ConfigError.exit_code})
+        return {"reports": reports, "exit": first.exit_code if first else 0, "author": author}
+
+    def push(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
+        """Send check-ins that are late, refused or unknown, because a person says so."""
+        return {"found": self._office.ledger.push(_texts(request, "uuids"))}
+
+    def dismiss(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
+        """Never send these check-ins."""
+        now = self._office.clock.wall()
+        return {"found": self._office.ledger.dismiss(_texts(request, "uuids"), author, now)}
+
+
+def pull_and_tell(office: Office, name: str, say: Say, *, accept: bool, dry_run: bool) -> Report:
+    """Fetch one platform, reporting progress as `{"say": …}` lines."""
+
+    def progress(what: str, done: int, of: int | None) -> None:
+        say({"say": "progress", "platform": name, "what": what, "done": done, "of": of})
+
+    return office.lines[name].pull(progress, accept=accept, dry_run=dry_run)
+
+
+def report_as_data(report: Report) -> dict[str, Any]:
+    """A report as JSON values."""
+    return {**asdict(report), "summary": report.changes.summary()}
+
+
+def _texts(request: Request, name: str) -> list[str]:
+    value = request.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise ConfigError(f"{name} must be a list of texts")
+    return value

@@ -1,0 +1,136 @@
+"""`doorward syncd`: fetches rosters, tells of check-ins, and answers on sync.sock."""
+
+import signal
+import threading
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from controller.config import load
+from controller.control import Server
+from controller.errors import DoorwardError, StoreError
+from controller.logs import Once, configure
+from controller.notify import Notifier
+from sync.commands import SyncCommands
+from sync.jobs import Jobs
+from sync.office import Office
+from sync.platforms import PLATFORMS
+
+log = structlog.get_logger(__name__)
+
+_TICK = 1.0  # seconds
+_LOOK = 0.25  # seconds between looks at the journal for new check-ins
+_STUCK = 120.0  # seconds: a request may take that long, with all its waiting
+_KEEP_SETTLED = 90 * 86_400.0
+
+
+def run(path: Path | None) -> None:
+    """Run until SIGTERM or SIGINT. Raises `ConfigError` or `StoreError` if it cannot start."""
+    configure("syncd")
+    config = load(path, platforms=PLATFORMS)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with Daemon(Office(config, stop)) as daemon:
+        daemon.serve()
+
+
+class Daemon:
+    """The office at work: a job and a thread for each line. Use as a context."""
+
+    def __init__(self, office: Office) -> None:
+        self.office = office
+        self.jobs = Jobs(office.clock)
+        self._notifier, self._once = Notifier(), Once(log)
+        self._recovering = threading.Lock()
+        self._beats: dict[str, float] = {}
+        self._server: Server | None = None
+
+    def __enter__(self) -> "Daemon":
+        office = self.office
+        office.forget_unconfigured()
+        for name in office.lines:
+            self.jobs.every(office.config.every(name), name, partial(self._pull, name))
+        self.jobs.nightly("nightly", self._night)
+        commands = SyncCommands(office)
+        self._server = Server(office.config.run / "sync.sock", commands.table())
+        self.jobs.start()
+        for name in office.lines:
+            threading.Thread(
+                target=self._push, args=(name,), name=f"push-{name}", daemon=True
+            ).start()
+        self._notifier.ready(f"{len(office.lines)} platforms")
+        log.info("ready", platforms=list(office.lines))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._notifier.stopping()
+        self.office.stopping.set()
+        if self._server:
+            self._server.close()
+        self.jobs.stop()
+        self.office.close()
+
+    def serve(self) -> None:
+        """Watch over jobs and threads until told to stop."""
+        office = self.office
+        while not office.stopping.wait(_TICK):
+            now = office.clock.monotonic()
+            stuck = [name for name, at in self._beats.items() if now - at > _STUCK]
+            if stuck:
+                log.critical("lines stuck: no sign of life to systemd", platforms=stuck)
+            else:
+                self._notifier.watchdog()
+            self.jobs.watch()
+            for name, line in office.lines.items():
+                if line.retry and not line.resting() and not line.busy.locked():
+                    line.retry = False
+                    self.jobs.now(name)
+
+    def _pull(self, name: str) -> None:
+        line = self.office.lines[name]
+        if line.busy.locked():
+            return  # somebody asked by hand just now
+        try:
+            line.pull(lambda *_: None)
+        except StoreError as error:
+            self._recover(error)
+        except DoorwardError:
+            pass  # told and counted by the line
+        except Exception:
+            log.exception("fetching failed in a way nobody thought of", platform=name)
+
+    def _push(self, name: str) -> None:
+        """The life of one line's push thread."""
+        seen = None
+        idle = 0.0
+        while not self.office.stopping.wait(_LOOK):
+            self._beats[name] = self.office.clock.monotonic()
+            try:
+                changes = self.office.journal_changes()
+                # Besides new entries, time itself makes work: back-off ends, a visit is over.
+                if changes != seen or idle >= _TICK:
+                    seen, idle = changes, 0.0
+                    self.office.deliver(name)
+                    self.office.note_settled()
+                idle += _LOOK
+            except StoreError as error:
+                self._recover(error)
+            except Exception:
+                log.exception("telling failed in a way nobody thought of", platform=name)
+
+    def _night(self) -> None:
+        self.office.ledger.forget(self.office.clock.wall() - _KEEP_SETTLED)
+
+    def _recover(self, error: StoreError) -> None:
+        """A damaged cache.db is begun anew; any other trouble with the disk may pass."""
+        self._once.trouble("store", "cannot write", error=str(error))
+        if not error.damaged:
+            self.office.stopping.wait(_TICK)
+            return
+        with self._recovering:
+            if self.office.cache_damaged():
+                self.office.replace_cache()
+                for name in self.office.lines:
+                    self.jobs.now(name)

@@ -1,0 +1,70 @@
+"""When to fetch: APScheduler, made immune to a wall clock that is set.
+
+It reckons in wall time, so after a step back an interval job would sleep until the clock catches
+up, and after a step on, a job would be dropped as missed. A step is noticed and all jobs are put
+anew; a late job always runs, once.
+"""
+
+from collections.abc import Callable
+
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from controller.clock import StepWatch
+from controller.ports import Clock
+
+log = structlog.get_logger(__name__)
+
+_JITTER = 0.1  # of the interval, so that the doors of a town do not call at once
+NIGHT = {"hour": 3, "minute": 30}
+
+
+class Jobs:
+    """Named jobs at intervals and at night. Each runs at most once at a time."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._scheduler = BackgroundScheduler(
+            executors={"default": ThreadPoolExecutor(8)},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+        self._steps = StepWatch(clock)
+        self._intervals: dict[str, float] = {}
+
+    def every(self, seconds: float, name: str, work: Callable[[], None]) -> None:
+        """Run `work` so often, beginning now."""
+        self._intervals[name] = seconds
+        jitter = seconds * _JITTER
+        self._scheduler.add_job(work, "interval", seconds=seconds, jitter=jitter, id=name)
+
+    def nightly(self, name: str, work: Callable[[], None]) -> None:
+        self._scheduler.add_job(work, "cron", id=name, **NIGHT)
+
+    def start(self) -> None:
+        self._scheduler.start()
+        for name in self._intervals:
+            self.now(name)
+
+    def now(self, name: str) -> None:
+        """Run a job as soon as may be; its next regular run counts from here."""
+        self._reset(name)
+        job = self._scheduler.get_job(name)
+        self._scheduler.add_job(job.func, id=f"{name} now", replace_existing=True)
+
+    def watch(self) -> None:
+        """Call about once a second: puts the jobs anew if the wall clock was set."""
+        if step := self._steps.step():
+            log.warning("the clock was set; jobs are put anew", seconds=round(step, 1))
+            for name in self._intervals:
+                self.now(name)
+            self._scheduler.reschedule_job("nightly", trigger="cron", **NIGHT)
+            self._scheduler.wakeup()
+
+    def stop(self) -> None:
+        """Start nothing more; what runs is left to end."""
+        self._scheduler.shutdown(wait=False)
+
+    def _reset(self, name: str) -> None:
+        seconds = self._intervals[name]
+        jitter = seconds * _JITTER
+        self._scheduler.reschedule_job(name, trigger="interval", seconds=seconds, jitter=jitter)

@@ -1,0 +1,161 @@
+"""The line to one platform: fetching its roster, one run at a time, and when to try again."""
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from controller.config import PlatformCommon
+from controller.config_model import SyncSettings
+from controller.errors import DoorwardError, SuspiciousRoster, Unauthorized, Unavailable
+from controller.journal_read import JournalReader
+from controller.logs import Once
+from controller.ports import Clock
+from sync.backoff import Backoff
+from sync.plan import Changes, believable
+from sync.platform import LateCheckIn, Platform, Progress
+from sync.staging import Roll, Staging
+
+log = structlog.get_logger(__name__)
+
+CONFIRM_AT_MOST = 100  # vanished people asked about one by one; more are left to the guard
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one fetch came to. `applied` is False for a dry run."""
+
+    platform: str
+    changes: Changes
+    warnings: tuple[str, ...]
+    applied: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where rosters go: cache.db, journal.db and the device key."""
+
+    cache: Path
+    journal: Path
+    key: bytes
+
+
+@dataclass(slots=True)
+class Line:
+    """One platform and how the line to it is. Any thread may ask; one at a time fetches."""
+
+    platform: Platform
+    settings: PlatformCommon
+    guard: SyncSettings
+    place: Place
+    clock: Clock
+    note_failure: Callable[[str, str, str, float], None]
+    backoff: Backoff = field(default_factory=Backoff)
+    failure: str = ""
+    retry: bool = False  # a fetch failed for want of a line and is to be tried again
+    busy: threading.Lock = field(default_factory=threading.Lock)
+    _once: Once = field(default_factory=lambda: Once(log))
+
+    @property
+    def push_late(self) -> bool:
+        return self.settings.late == "push"
+
+    def resting(self) -> bool:
+        """Is it too early to try this line again?"""
+        return self.backoff.wait(self.clock.monotonic()) > 0
+
+    def worked(self) -> None:
+        self.backoff.worked()
+
+    def failed(self, error: DoorwardError) -> None:
+        """Learn from an error; those that say nothing about the line change nothing."""
+        if isinstance(error, Unavailable | Unauthorized):
+            after = getattr(error, "retry_after", None)
+            self.backoff.failed(self.clock.monotonic(), random.random(), after)  # noqa: S311
+
+    def pull(self, progress: Progress, *, accept: bool = False, dry_run: bool = False) -> Report:
+        """Fetch the roster and put it in force. Raises `DoorwardError`; the old one then stays."""
+        name = self.platform.name
+        with self.busy:
+            try:
+                report = self._pull(progress, accept=accept, dry_run=dry_run)
+            except DoorwardError as error:
+                self._pull_failed(error, dry_run=dry_run)
+                raise
+            self.failure, self.retry = "", False
+            self.worked()
+        self._once.fine("pull", "roster fetched again", platform=name)
+        log.info("roster fetched", platform=name, changes=report.changes.summary())
+        return report
+
+    def _pull_failed(self, error: DoorwardError, *, dry_run: bool) -> None:
+        name = self.platform.name
+        self.failed(error)
+        self.failure, self.retry = str(error), isinstance(error, Unavailable)
+        self._once.trouble("pull", "roster not fetched", platform=name, error=str(error))
+        if not dry_run:
+            self.note_failure(name, self.settings.zone or "UTC", str(error), self.clock.wall())
+
+    def _pull(self, progress: Progress, *, accept: bool, dry_run: bool) -> Report:
+        chain, watermark = self._journal_position()
+        can = self.platform.capabilities
+        told = can.late_check_in is not LateCheckIn.NONE
+        staging = Staging(self.place.cache, self.place.key, self.platform.name, checks_in=told)
+        try:
+            self.platform.fetch(staging, progress)
+            if can.confirms_absence:
+                self._confirm_absence(staging, progress)
+            now = self.clock.wall()
+            changes = staging.changes(now)
+            report = Report(self.platform.name, changes, tuple(staging.warnings), not dry_run)
+            if not dry_run:
+                if not accept:
+                    self._guard(changes)
+                staging.apply(changes, self._roll(now, chain, watermark))
+            return report
+        finally:
+            staging.close()
+
+    def _confirm_absence(self, staging: Staging, progress: Progress) -> None:
+        """A list read page by page can skip a row: ask before taking anybody's access."""
+        missing = staging.vanished(self.clock.wall())
+        if len(missing) > CONFIRM_AT_MOST:
+            return
+        for number, key in enumerate(missing, 1):
+            self.platform.still_admitted(key, staging)
+            progress("confirming", number, len(missing))
+
+    def _guard(self, changes: Changes) -> None:
+        why = believable(changes, self.guard.lost_share, self.guard.lost_least)
+        if why:
+            name = self.platform.name
+            raise SuspiciousRoster(
+                f"{name}: the roster it sent is not believed: {why}. The old one stays in force. "
+                f"Look at the platform; see who it is with `doorward sync --platform {name} "
+                f"--dry-run`; if it is right: `doorward sync --platform {name} --accept`"
+            )
+
+    def _roll(self, now: float, chain: str, watermark: int) -> Roll:
+        s = self.settings
+        return Roll(
+            self.platform.name,
+            now,
+            chain,
+            watermark,
+            s.day_ends,
+            s.renewal_grace,
+            keyholders=getattr(s, "keyholders", False),
+        )
+
+    def _journal_position(self) -> tuple[str, int]:
+        """How far the platform has been told, read before the roster is."""
+        if not self.place.journal.exists():
+            return "", 0
+        reader = JournalReader(self.place.journal)
+        try:
+            return reader.chain, reader.watermark(self.platform.name)
+        finally:
+            reader.close()

@@ -1,0 +1,172 @@
+"""Everything `sync` works with, put together from the configuration: lines, ledger, pushers.
+
+Used by the daemon and, where none runs, by `doorward sync` itself; a lock on the data directory
+keeps it to one at a time.
+"""
+
+import fcntl
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+import structlog
+
+from controller.cards import visitor_pin
+from controller.clock import configured_clock
+from controller.config import Config, PlatformCommon, Stanza
+from controller.control import ask
+from controller.errors import ConfigError, DoorwardError, StoreError
+from controller.journal_read import JournalReader, newest_wall
+from controller.logs import Once
+from controller.ports import Clock
+from controller.secrets import device_key, read_secret
+from controller.store import set_aside
+from sync.ledger import Ledger
+from sync.line import Line, Place
+from sync.platform import Surroundings
+from sync.push import Pusher
+
+log = structlog.get_logger(__name__)
+
+_NOTE_AT_ONCE = 200
+
+
+class Office:
+    """The lines of one data directory. Raises `DoorwardError` if another process has them."""
+
+    def __init__(
+        self, config: Config, stopping: threading.Event, clock: Clock | None = None
+    ) -> None:
+        config.run.mkdir(parents=True, exist_ok=True)
+        config.data.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(config.data / "sync.lock")
+        self.config, self.stopping = config, stopping
+        self.place = Place(
+            config.data / "cache.db", config.data / "journal.db", device_key(config.data)
+        )
+        kept = self.place.journal
+        self.clock = clock or configured_clock(config, lambda: newest_wall(kept))
+        self.ledger = self._open_ledger()
+        self.lines: dict[str, Line] = {}
+        self.broken: dict[str, str] = {}  # platforms that cannot even be tried, and why
+        for name, stanza in config.platforms.items():
+            self._add(name, stanza)
+        self._pushers = {name: Pusher(line, self.ledger) for name, line in self.lines.items()}
+        self._once = Once(log)
+        self._journal: JournalReader | None = None
+        self._reading = threading.Lock()
+
+    def forget_unconfigured(self) -> None:
+        """Who came with a platform that is no longer configured must not be let in."""
+        if gone := self.ledger.forget_platforms(self.config.platforms):
+            log.warning("people of platforms no longer configured were removed", platforms=gone)
+
+    def deliver(self, name: str) -> int:
+        """Take over new check-ins of one platform and tell what can be told now."""
+        with self._reading:
+            if journal := self._reader():
+                self.ledger.take(name, journal)
+        return self._pushers[name].drain(self.stopping.is_set)
+
+    def journal_changes(self) -> int:
+        """Differs when the journal was written to; -1 while there is none."""
+        with self._reading:
+            journal = self._reader()
+            return journal.changes() if journal else -1
+
+    def note_settled(self) -> None:
+        """Have the controller put into the journal what became of check-ins."""
+        items = self.ledger.untold(_NOTE_AT_ONCE)
+        while items and not self.stopping.is_set():
+            try:
+                ask(self.config.run / "door.sock", {"do": "settled", "items": items})
+            except DoorwardError as error:
+                self._once.trouble("note", "settled check-ins wait for the journal", why=str(error))
+                return
+            self._once.fine("note", "settled check-ins are in the journal")
+            self.ledger.noted([item["uuid"] for item in items])
+            items = self.ledger.untold(_NOTE_AT_ONCE)
+
+    def cache_damaged(self) -> bool:
+        """Is the file in place broken, rather than one that was replaced meanwhile?"""
+        return self.ledger.damaged()
+
+    def replace_cache(self) -> None:
+        """Set a damaged cache.db aside and begin a new one; rosters are fetched anew."""
+        self.ledger.close()
+        kept = set_aside(self.place.cache, self.clock.wall())
+        log.critical("cache.db is damaged: set aside, fetching everything anew", kept=str(kept))
+        self.ledger = self._open_ledger()
+        for name, line in self.lines.items():
+            line.note_failure = self.ledger.failed
+            self._pushers[name] = Pusher(line, self.ledger)
+
+    def close(self) -> None:
+        for line in self.lines.values():
+            line.platform.close()
+        self.ledger.close()
+        if self._journal:
+            self._journal.close()
+        self._lock.close()
+
+    def _open_ledger(self) -> Ledger:
+        try:
+            return Ledger(self.place.cache)
+        except StoreError as error:
+            if not error.damaged:
+                raise
+            kept = set_aside(self.place.cache, self.clock.wall())
+            log.critical("cache.db is damaged: set aside", kept=str(kept), error=str(error))
+            return Ledger(self.place.cache)
+
+    def _add(self, name: str, stanza: Stanza) -> None:
+        settings: PlatformCommon = stanza.settings
+        around = Surroundings(self.clock, self.stopping.wait, read_secret, self._pin)
+        try:
+            platform = stanza.factory(name, settings, around)
+        except ConfigError as error:
+            # One platform's missing key leaves the others alone.
+            self.broken[name] = str(error)
+            log.critical("platform not used", platform=name, error=str(error))
+            return
+        line = Line(
+            platform, settings, self.config.sync, self.place, self.clock, self.ledger.failed
+        )
+        self.lines[name] = line
+
+    def _pin(self, booking: str) -> str:
+        return visitor_pin(self.place.key, booking)
+
+    def _reader(self) -> JournalReader | None:
+        """The journal as it is now: the controller may have begun a new one."""
+        if not self.place.journal.exists():
+            return None
+        inode = self.place.journal.stat().st_ino
+        if self._journal is None or self._journal.inode != inode:
+            if self._journal:
+                self._journal.close()
+            self._journal = JournalReader(self.place.journal)
+            self.ledger.born(self._journal)
+        return self._journal
+
+
+def named(office: Office, names: Sequence[str]) -> list[str]:
+    """These platforms, or all; ConfigError for one that is not there or cannot be tried."""
+    for name in names:
+        if name in office.broken:
+            raise ConfigError(f"platform {name} is not used: {office.broken[name]}")
+        if name not in office.lines:
+            known = ", ".join(office.config.platforms) or "none"
+            raise ConfigError(f"there is no platform {name!r}; there are: {known}")
+    return list(names or office.lines)
+
+
+def _locked(path: Path) -> IO[str]:
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise StoreError(f"{path.parent} is in use by another `doorward sync` or `syncd`") from None
+    return file

@@ -1,0 +1,125 @@
+"""The port to a membership platform, and what crosses it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from controller.config import SecretRef
+from controller.model import Grant, Hours, Person
+from controller.ports import Clock
+
+
+class LateCheckIn(StrEnum):
+    """Can the platform be told of an entry after the fact?"""
+
+    EXACT = "exact"  # with the time of the entry
+    NOW_ONLY = "now_only"  # it stamps the arrival of the message
+    NONE = "none"  # it cannot be told at all
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a platform can do."""
+
+    late_check_in: LateCheckIn
+    readable_check_ins: bool = False  # `was_told` can settle an ambiguous answer
+    confirms_absence: bool = False  # `still_admitted` can be asked before a revocation
+    bookings_ahead: bool = False
+
+
+class State(StrEnum):
+    """Where a delivery stands. PENDING moves by itself, the rest only by a person's word."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    REFUSED = "refused"
+    LATE = "late"
+    UNKNOWN = "unknown"
+    DISMISSED = "dismissed"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIn:
+    """One entry to be told: `at` and `visit_until` in unix seconds, `door` is our door's id."""
+
+    uuid: str
+    person: str
+    door: str
+    at: float
+    visit_until: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The platform's own answer to a check-in: SENT or REFUSED, with its words."""
+
+    state: State
+    message: str = ""
+
+
+class Roster(Protocol):
+    """Where a platform pours what it says, record by record. Persons may come after what they hold.
+
+    `canonical` is a card in canonical form (`controller.cards`); it is hashed at once and not kept.
+    A record given twice replaces or repeats the first; that is no error.
+    """
+
+    def person(self, person: Person) -> None: ...
+    def card(self, key: str, canonical: str) -> None: ...
+    def block(self, canonical: str) -> None: ...
+    def grant(self, key: str, grant: Grant) -> None: ...
+    def single_pass(self, key: str, pass_key: str, expires: float | None, hours: Hours) -> None: ...
+    def allowance(
+        self, key: str, pass_type: str, count: int, period: str, hours: Hours
+    ) -> None: ...
+    def visit(self, key: str, since: float, until: float) -> None: ...
+    def zone(self, name: str) -> None:
+        """The IANA zone in which this platform's hours and dates are meant."""
+
+    def warn(self, text: str) -> None:
+        """Something staff should know that does not spoil the roster; no full card numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a platform is given besides its settings.
+
+    `wait(seconds)` sleeps and returns True when the program is stopping. `visitor_pin(booking id)`
+    derives digits that need not be stored.
+    """
+
+    clock: Clock
+    wait: Callable[[float], bool]
+    secret: Callable[[SecretRef], str]
+    visitor_pin: Callable[[str], str]
+
+
+Progress = Callable[[str, int, int | None], None]  # what, how many so far, of how many if known
+
+
+class Platform(Protocol):
+    """One membership platform.
+
+    Every method may raise `Unavailable`, `Unauthorized` or `BadReply`, and blocks its thread.
+    """
+
+    name: str
+    capabilities: Capabilities
+
+    def test(self) -> str:
+        """Prove that address and key work; one line on what answered."""
+
+    def fetch(self, roster: Roster, progress: Progress) -> None:
+        """Pour the whole roster, or raise. Never a part of it without an error."""
+
+    def still_admitted(self, key: str, roster: Roster) -> bool:
+        """Has someone who vanished from the list kept access? If so, pour them in again."""
+
+    def check_in(self, check_in: CheckIn) -> Outcome:
+        """Tell of one entry. Never sends twice; raises with `maybe_sent` when in doubt."""
+
+    def was_told(self, check_in: CheckIn) -> bool:
+        """Does the platform have a check-in of this person that covers this entry?"""
+
+    def close(self) -> None: ...

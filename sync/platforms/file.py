@@ -1,0 +1,69 @@
+"""People from a CSV or JSON file: for sites without a platform, and for keyholders."""
+
+from controller.errors import BadReply
+from sync.platform import (
+    Capabilities,
+    CheckIn,
+    LateCheckIn,
+    Outcome,
+    Progress,
+    Roster,
+    State,
+    Surroundings,
+)
+from sync.platforms.file_entries import Entry, FileSettings, read_entries
+
+
+class FilePlatform:
+    """A `sync.platform.Platform` that is a file on this machine.
+
+    Every method raises ConfigError with all problems of the file at once.
+    """
+
+    Settings = FileSettings
+    capabilities = Capabilities(late_check_in=LateCheckIn.NONE)
+
+    def __init__(self, name: str, settings: FileSettings, around: Surroundings) -> None:  # noqa: ARG002
+        self.name = name
+        self.settings = settings
+
+    def test(self) -> str:
+        return f"{self.settings.path}: {len(read_entries(self.name, self.settings))} people"
+
+    def fetch(self, roster: Roster, progress: Progress) -> None:
+        entries = read_entries(self.name, self.settings)
+        roster.zone(self.settings.zone or "UTC")
+        for entry in entries:
+            _pour(entry, roster)
+        _warn_of_empty_hands(entries, roster)
+        progress("people", len(entries), len(entries))
+
+    def still_admitted(self, key: str, roster: Roster) -> bool:  # noqa: ARG002
+        return False  # the file is the whole truth
+
+    def check_in(self, check_in: CheckIn) -> Outcome:  # noqa: ARG002
+        return Outcome(State.REFUSED, f"{self.settings.path} is a file and cannot be told")
+
+    def was_told(self, check_in: CheckIn) -> bool:  # noqa: ARG002
+        raise BadReply(f"{self.settings.path} is a file and keeps no check-ins")
+
+    def close(self) -> None:
+        pass
+
+
+def _pour(entry: Entry, roster: Roster) -> None:
+    key = entry.person.key
+    roster.person(entry.person)
+    for card in entry.cards:
+        roster.card(key, card)
+    for card in entry.blocks:
+        roster.block(card)
+    for grant in entry.grants:
+        roster.grant(key, grant)
+
+
+def _warn_of_empty_hands(entries: list[Entry], roster: Roster) -> None:
+    names = [e.person.name for e in entries if not e.cards and not e.person.blocked]
+    if names:
+        some = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
+        roster.warn(f"without card or PIN, so no door opens for them: {len(names)} ({some})")
