@@ -205,8 +205,9 @@ class Cache:
 
 
 def _known(db: sqlite3.Connection) -> bool:
-    query = "SELECT 1 FROM platform WHERE synced_at IS NOT NULL LIMIT 1"
-    return db.execute(query).fetchone() is not None
+    """Was every platform's roster fetched at least once? Else a stranger may be a member."""
+    row = db.execute("SELECT count(*), count(synced_at) FROM platform").fetchone()
+    return bool(row[0] and row[0] == row[1])
 
 
 def _holder(db: sqlite3.Connection, row: tuple[Any, ...], past: Past) -> Holder:

@@ -123,7 +123,8 @@ class Journal:
         self._path, self._clock, self._boot_id = path, clock, boot
         self._waiting: deque[_Entry] = deque()
         self._changed = threading.Condition()
-        self._file = threading.Lock()  # held while the connections are in use
+        # Apart, so that a look-up never waits for a disk that stalls a write.
+        self._writing, self._reading = threading.Lock(), threading.Lock()
         self._closing = False
         self.failing = ""  # why writes fail at present
         self.dropped = 0  # events given up because too many were waiting
@@ -152,15 +153,21 @@ class Journal:
             self._give_up(lost)
         return entry.ticket
 
+    def flush(self, timeout: float) -> bool:
+        """Wait until all that was appended before is on disk; False if it is not in time."""
+        with self._changed:
+            last = self._waiting[-1] if self._waiting else None
+        return last is None or last.ticket.wait(timeout)
+
     def history(self, platform: str, person: str, chain: str, watermark: int) -> History:
         """Visits and used passes of a person, events not yet on disk included.
 
         `chain` and `watermark` are those kept with the roster; another chain's mean nothing here.
         """
         after = watermark if chain == self.chain else 0
-        with self._changed:  # before the file: an entry may move from here to there meanwhile
+        with self._changed:  # before the file: an entry may move there meanwhile
             waiting = [e for e in self._waiting if _enters(e.event, platform, person)]
-        with self._file:
+        with self._reading:
             past = history_in(self._reader, platform, person, after)
         if not waiting:
             return past
@@ -178,12 +185,12 @@ class Journal:
             for entry in reversed(self._waiting):
                 if _enters(entry.event, platform, person) and entry.event.door == door:
                     return entry.wall_ms / 1000
-        with self._file:
+        with self._reading:
             return last_entry_in(self._reader, platform, person, door)
 
     def modes(self) -> dict[str, tuple[Mode, float | None]]:
         """What staff last set each door to, and until when (wall)."""
-        with self._file:
+        with self._reading:
             return modes_in(self._reader)
 
     def prune(self, before: float, largest: int) -> int:
@@ -194,7 +201,7 @@ class Journal:
         from controller.journal_prune import prune  # noqa: PLC0415 - once a night
 
         try:
-            with self._file:
+            with self._writing:
                 return prune(self._db, int(before * 1000), largest)
         except sqlite3.Error as error:
             raise StoreError(f"{self._path} cannot be pruned: {error}") from error
@@ -207,7 +214,7 @@ class Journal:
         self._thread.join(timeout=10)
         for entry in self._waiting:
             self._give_up(entry)
-        with self._file:
+        with self._writing, self._reading:
             self._reader.close()
             self._db.close()
 
@@ -245,7 +252,7 @@ class Journal:
                     return
 
     def _write(self, batch: Sequence[_Entry]) -> None:
-        with self._file:
+        with self._writing:
             db = self._db
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -296,7 +303,7 @@ class Journal:
         return False
 
     def _replace(self) -> None:
-        with self._file:
+        with self._writing, self._reading:
             self._db.close()
             self._reader.close()
             kept = self._renew()
@@ -324,9 +331,7 @@ def history_in(db: sqlite3.Connection, platform: str, person: str, after: int) -
     return History(visits, frozenset(r[5] for r in rows if r[5] and r[0] > after))
 
 
-def last_entry_in(
-    db: sqlite3.Connection, platform: str, person: str, door: str
-) -> float | None:
+def last_entry_in(db: sqlite3.Connection, platform: str, person: str, door: str) -> float | None:
     """When, by the events on disk, this person last entered by this door (wall)."""
     row = db.execute(_LAST_ENTRY, (platform, person, door)).fetchone()
     return row[0] / 1000 if row else None

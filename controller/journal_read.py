@@ -3,7 +3,7 @@
 import json
 import math
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -77,6 +77,17 @@ class JournalReader:
         query = f"""{_SELECT} WHERE e.seq IN (SELECT seq FROM open_check_in
                     WHERE platform = ? AND seq > ? ORDER BY seq LIMIT ?) ORDER BY e.seq"""
         return [recorded(row) for row in self._rows(query, (platform, after, limit))]
+
+    def untaken(self, taken: Mapping[tuple[str, str], int]) -> Iterator[Recorded]:
+        """Open check-ins after the positions up to which `sync` has taken them over.
+
+        `taken`: by platform and chain, as `Cache.taken` has them.
+        """
+        query = f"""{_SELECT} WHERE e.seq IN (SELECT seq FROM open_check_in
+                    WHERE platform = ? AND seq > ?) ORDER BY e.seq"""
+        for row in self._rows("SELECT DISTINCT platform FROM open_check_in"):
+            after = taken.get((row[0], self.chain), 0)
+            yield from map(recorded, self._stream(query, (row[0], after)))
 
     def history(self, platform: str, person: str, chain: str, watermark: int) -> History:
         """As `Journal.history`, of what is on disk."""

@@ -56,11 +56,11 @@ class Knowledge:
 
     def facts_by_hash(self, hashed: bytes, rules: DoorRules) -> Facts:
         """The same for a card of which only the keyed hash is at hand."""
-        facts = self._asked(self._cache, hashed)
+        facts = self._asked(hashed)
         if self.keyholders and not facts.holders and not facts.blocked:
             # Lost, damaged, not fetched yet, or too old to hold them: the local list decides.
-            local = self._asked(self.keyholders, hashed)
-            facts = local._replace(known=facts.known or local.known)
+            local = self._local(self.keyholders, hashed)
+            facts = local._replace(known=facts.known)
         return self._with_last_entry(facts, rules)
 
     def facts_of(self, platform: str, person: str, rules: DoorRules) -> Facts:
@@ -77,9 +77,9 @@ class Knowledge:
         )
         return facts._replace(holders=holders)
 
-    def _asked(self, cache: Cache, hashed: bytes) -> Facts:
+    def _asked(self, hashed: bytes) -> Facts:
         try:
-            facts = cache.facts(hashed, self._journal.history)
+            facts = self._cache.facts(hashed, self._journal.history)
         except StoreError as error:
             self.trouble = str(error)
             self._once.trouble("cache", "people cannot be looked up", error=str(error))
@@ -88,3 +88,10 @@ class Knowledge:
             self.trouble = ""
             self._once.fine("cache", "people can be looked up again")
         return facts
+
+    def _local(self, keyholders: Cache, hashed: bytes) -> Facts:
+        try:
+            return keyholders.facts(hashed, self._journal.history)
+        except StoreError as error:
+            self._once.trouble("keyholders", "keyholders cannot be looked up", error=str(error))
+            return _NOTHING

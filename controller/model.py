@@ -166,7 +166,7 @@ class Facts(NamedTuple):
 
     holders: tuple[Holder, ...] = ()
     blocked: bool = False  # the credential itself is on a block list
-    known: bool = True  # at least one roster was ever fetched
+    known: bool = True  # every roster was fetched at least once
 
 
 class Labels:

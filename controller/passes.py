@@ -5,6 +5,8 @@ import math
 from controller.model import Allowance, Holder, Pass, RosterState, Visit
 from controller.schedule import day_end, midnight, open_until, period_end, period_start
 
+_MOST = 500  # more than anybody uses in a month; a wrong number from afar must not stall a door
+
 
 def remaining(holder: Holder, wall: float) -> list[Pass]:
     """Passes neither expired nor used, earliest to expire first, renewed ones included."""
@@ -27,7 +29,7 @@ def renewed(allowance: Allowance, roster: RosterState, wall: float) -> list[Pass
     if midnight(first, roster.zone) <= roster.synced_at:
         return []
     expires = midnight(period_end(first, allowance.period), roster.zone)
-    keys = (f"renewed:{allowance.key}:{first}:{n}" for n in range(allowance.count))
+    keys = (f"renewed:{allowance.key}:{first}:{n}" for n in range(min(allowance.count, _MOST)))
     return [Pass(key, expires, allowance.hours) for key in keys]
 
 

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from controller.errors import StoreError
 
@@ -34,11 +35,15 @@ def open_writer(
 def open_reader(path: Path, newest: int) -> sqlite3.Connection:
     """A connection that cannot write. Raises `StoreError` if missing, damaged or too new."""
     try:
-        db = sqlite3.connect(
-            f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
-        )
-        db.execute("PRAGMA query_only=1")
-        version = _version(db)
+        db = _connect_to_read(path, "mode=ro")
+        try:
+            version = _version(db)
+        except sqlite3.OperationalError:
+            if path.with_name(f"{path.name}-wal").exists():
+                raise
+            # Nobody has it open, and who may only look cannot make the files that WAL needs.
+            db = _connect_to_read(path, "mode=ro&immutable=1")
+            version = _version(db)
     except sqlite3.Error as error:
         raise StoreError(f"{path} cannot be read: {error}", damaged=is_damage(error)) from error
     if version == 0:
@@ -77,6 +82,14 @@ def _migrate(db: sqlite3.Connection, path: Path, migrations: Migrations) -> None
             for statement in migrations[number]:
                 db.execute(statement)
             db.execute(f"PRAGMA user_version={number + 1}")
+
+
+def _connect_to_read(path: Path, how: str) -> sqlite3.Connection:
+    db = sqlite3.connect(
+        f"file:{quote(str(path))}?{how}", uri=True, isolation_level=None, check_same_thread=False
+    )
+    db.execute("PRAGMA query_only=1")
+    return db
 
 
 def _version(db: sqlite3.Connection) -> int:

@@ -9,6 +9,7 @@ import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -109,8 +110,7 @@ class Line:
             request = self._client.build_request(
                 method, url, params=params, json=json, data=form, headers=headers
             )
-            self._keep_within_limits(f"{method} {request.url.path}")
-            reply = self._exchange(request)
+            reply = self._within_limits(request)
             if reply.status in accept:
                 return reply
             later = self._retry_after(reply)
@@ -197,8 +197,9 @@ class Line:
             raise BadReply(f"{said}: a redirect to {there} is not followed; correct the address")
         raise BadReply(said, maybe_sent=done and status < 300)
 
-    def _keep_within_limits(self, endpoint: str) -> None:
-        """Take the next free place in every window that counts this endpoint, and wait for it."""
+    def _within_limits(self, request: httpx.Request) -> Reply:
+        """Take the next free place in every window that counts this, wait for it, and send."""
+        endpoint = f"{request.method} {request.url.path}"
         now = self._clock.monotonic()
         with self._guard:
             windows = [window for window in self._windows if window.counts(endpoint)]
@@ -207,6 +208,19 @@ class Line:
                 window.taken.append(at)
         if at > now:
             self._pause(at - now, endpoint)
+        try:
+            return self._exchange(request)
+        except Unavailable:
+            if not self._attempt.sent:
+                self._give_back(windows, at)
+            raise
+
+    def _give_back(self, windows: Iterable["_Window"], at: float) -> None:
+        """Nobody counted what never went out: an outage must not use up the limit for its end."""
+        with self._guard:
+            for window in windows:
+                with suppress(ValueError):
+                    window.taken.remove(at)
 
     def _pause(self, seconds: float, where: str) -> None:
         if self._wait(seconds):

@@ -47,15 +47,15 @@ class Ledger:
         self._db = open_writer(path, MIGRATIONS)
         self._db.execute("PRAGMA busy_timeout=30000")
 
-    def born(self, reader: JournalReader) -> None:
-        """Note where the journal stood when this file, or that journal, was new.
+    def born(self, chain: str, newest: int) -> None:
+        """Note, once, where the journal stood when this file was new; call before `take`.
 
         A new file may follow one that was lost with its deliveries: what the journal still holds
-        open may have been sent from there. A new journal after a known one holds nothing sent.
+        open may have been sent from there. A journal that is newer than this file holds nothing
+        that was sent. Without a journal call with "" and 0.
         """
         known = self._do("SELECT count(*) FROM born")[0][0]
-        seq = 0 if known else reader.newest()
-        self._do("INSERT OR IGNORE INTO born VALUES (?, ?)", (reader.chain, seq))
+        self._do("INSERT OR IGNORE INTO born VALUES (?, ?)", (chain, 0 if known else newest))
 
     def take(self, platform: str, reader: JournalReader) -> int:
         """Take over check-ins that the journal holds open and this file does not know yet."""

@@ -112,13 +112,20 @@ class Office:
 
     def _open_ledger(self) -> Ledger:
         try:
-            return Ledger(self.place.cache)
+            ledger = Ledger(self.place.cache)
         except StoreError as error:
             if not error.damaged:
                 raise
             kept = set_aside(self.place.cache, self.clock.wall())
             log.critical("cache.db is damaged: set aside", kept=str(kept), error=str(error))
-            return Ledger(self.place.cache)
+            ledger = Ledger(self.place.cache)
+        if self.place.journal.exists():
+            reader = JournalReader(self.place.journal)
+            ledger.born(reader.chain, reader.newest())
+            reader.close()
+        else:
+            ledger.born("", 0)
+        return ledger
 
     def _add(self, name: str, stanza: Stanza) -> None:
         settings: PlatformCommon = stanza.settings
@@ -147,7 +154,7 @@ class Office:
             if self._journal:
                 self._journal.close()
             self._journal = JournalReader(self.place.journal)
-            self.ledger.born(self._journal)
+            self.ledger.born(self._journal.chain, self._journal.newest())
         return self._journal
 
 

@@ -18,14 +18,20 @@ DAY = 86400.0
 
 
 class Loft(SimulatedCobot):
-    """A space whose time is that of `clock`."""
+    """A space whose time is that of `clock`; it closes all that was ever connected to it."""
 
     def __init__(self, **options: Any) -> None:
         self.clock = FakeClock()
+        self.cobots: list[Cobot] = []
         super().__init__(self.clock.wall, token=TOKEN, **options)
 
+    def stop(self) -> None:
+        for cobot in self.cobots:
+            cobot.close()
+        super().stop()
 
-def settings(url: str, **more: Any) -> CobotSettings:
+
+def settings(url: str, /, **more: Any) -> CobotSettings:
     table: dict[str, Any] = {
         "kind": "cobot",
         "url": url,
@@ -41,7 +47,8 @@ def settings(url: str, **more: Any) -> CobotSettings:
 def cobot_at(loft: Loft, token: str = TOKEN, **more: Any) -> Cobot:
     waiting = Waiting(loft.clock)
     around = Surroundings(loft.clock, waiting, lambda _: token, lambda booking: f"77{booking[3:]}")
-    return Cobot("harbour", settings(loft.url, **more), around)
+    loft.cobots.append(Cobot("harbour", settings(loft.url, **more), around))
+    return loft.cobots[-1]
 
 
 def fetched(cobot: Cobot) -> Recorded:

@@ -101,6 +101,11 @@ class TestRenewalDuringAnOutage:
             "own",
         ]
 
+    def test_a_wrong_number_from_the_platform_does_not_stall_the_door(self) -> None:
+        wrong = Allowance("0", 10**12, "month")
+        member = holder(roster=synced("2026-01-20 10:00"), allowances=[wrong])
+        assert len(keys(member, "2026-02-01 00:00")) == 500
+
     @given(
         st.floats(-400 * DAY, 0),
         st.lists(st.floats(0, 100 * DAY), min_size=1),

@@ -26,6 +26,7 @@ COMMANDS = {
     "people": "people",
     "sandbox": "demo",
     "sim": "sim",
+    "simulate": "demo",
     "status": "status",
     "sync": "sync",
     "syncd": "daemons",

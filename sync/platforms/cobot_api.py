@@ -16,7 +16,8 @@ from sync.platform import Surroundings
 from sync.platforms.cobot_parse import Row, moment_text, rows
 from sync.platforms.cobot_settings import CobotSettings
 
-_DAY = 86400.0
+_HOUR = 3600.0
+_DAY = 24 * _HOUR
 _PAGE = 200  # as many as a page can hold
 _MOST_PAGES = 1000
 # Cobot counts 6 or 60 requests a minute; a second more allows for the way there.
@@ -64,7 +65,8 @@ class CobotApi:
             limits=(Limit("GET .*", 60, _MINUTE),),
             **self._options,
         )
-        self._space: tuple[float, Space] | None = None
+        self._space: Space | None = None
+        self._ask_again = 0.0
 
     def close(self) -> None:
         for line in (self._line, self._www, self._api2):
@@ -74,11 +76,12 @@ class CobotApi:
         """The space, asked for once a day; an older answer serves while there is no new one."""
         now = self._clock.monotonic()
         if self._space is None:
-            self._space = now, self._ask_space()
-        elif now - self._space[0] >= _DAY:
+            self._space, self._ask_again = self._ask_space(), now + _DAY
+        elif now >= self._ask_again:
+            self._ask_again = now + _HOUR
             with suppress(Unavailable, Unauthorized, BadReply):
-                self._space = now, self._ask_space()
-        return self._space[1]
+                self._space, self._ask_again = self._ask_space(), now + _DAY
+        return self._space
 
     def memberships(self) -> Iterator[Row]:
         return self._list("membership", "memberships")

@@ -10,6 +10,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from controller.cards import CardFormat
+from controller.errors import BadReply
 from controller.model import Person
 from sync.platform import Roster
 from sync.platforms.cobot_bookings import Ahead, span
@@ -42,7 +43,7 @@ def read_visits(pages: Iterable[Row], ahead: Ahead) -> Iterator[Visit]:
             if external is None:
                 continue
             if external not in included:
-                raise row.bad("externalBooking", "included in the answer")
+                raise BadReply(f"{row.what}: its externalBooking is not included in the answer")
             visit = _visit(row, external[1], included[external])
             if visit and ahead.wants(visit.start, visit.end):
                 yield visit

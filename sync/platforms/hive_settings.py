@@ -34,8 +34,7 @@ class HiveSettings(PlatformCommon):
     zone: Zone = Field(description="Hive does not tell its time zone; e.g. zone = 'Europe/Berlin'")
     day_ends: MinuteOfDay = Field(default=0, description="when a visit ends")
     cards: tuple[HiveCards, ...] = Field(
-        min_length=1,
-        description="where Hive keeps cards, e.g. [{ source = 'door_access_id', format = 'hex' }]",
+        description="where Hive keeps cards, e.g. [{ source = 'door_access_id', format = 'hex' }]"
     )
     doors: dict[str, str] = Field(
         default_factory=dict, description="Hive's door id for each door of ours, to check in by"
@@ -44,10 +43,17 @@ class HiveSettings(PlatformCommon):
         default=None, description="certificates of the authority to trust, instead of the usual"
     )
     confirm_at_most: int = Field(
-        default=100, ge=0, description="if so many vanish at once, each is asked for before"
+        default=100, ge=0, description="if more vanish at once, Hive is not asked about each"
     )
 
     @field_validator("url")
     @classmethod
     def _sound(cls, value: str) -> str:
         return web_address(value)
+
+    @field_validator("cards")
+    @classmethod
+    def _some(cls, value: tuple[HiveCards, ...]) -> tuple[HiveCards, ...]:
+        if not value:  # min_length would also count cards that are wrong
+            raise ValueError("is empty, so nobody could be known by a card; name at least one")
+        return value

@@ -11,7 +11,7 @@ GYM_DOORS = (
     Door("front-01", "Front door", membership_type_ids=(1, 2, 3), allow_instructors=True),
     Door("gym-02", "Gym", membership_type_ids=(1, 3), allow_instructors=True),
 )
-_SEED = 7
+_SEEDS = {HARBOUR: 7, GYM: 11}  # different ones, or people of both would share cards
 _AT_HARBOUR, _AT_GYM = 36, 30
 _YEAR = 365 * 86_400
 
@@ -35,7 +35,7 @@ STRANGER = Player("", "a stranger", "0BADCAFE")  # known to nobody
 
 def settle_harbour(cobot: SimulatedCobot) -> None:
     """Members of the coworking space."""
-    cobot.populate(_SEED, _AT_HARBOUR)
+    cobot.populate(_SEEDS[HARBOUR], _AT_HARBOUR)
     for who, plan, passes in ((NORA, RESIDENT, 0), (WEN, RESIDENT, 0), (IDRIS, DAYS, 1)):
         token = f"{int(who.card, 16):010}"
         cobot.add_member(who.name, plan, cards=[token], passes=passes, id=who.id)
@@ -43,7 +43,7 @@ def settle_harbour(cobot: SimulatedCobot) -> None:
 
 def settle_gym(hive: SimulatedHive, now: float) -> None:
     """Members of the gym."""
-    hive.populate(_SEED, _AT_GYM)
+    hive.populate(_SEEDS[GYM], _AT_GYM)
     first, last = TOVE.name.split()
     membership = Membership(int(TOVE.id) * 10, 1, int(now) + _YEAR)
     hive.put(User(int(TOVE.id), first, last, TOVE.card, memberships=(membership,)))

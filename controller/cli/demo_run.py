@@ -1,0 +1,53 @@
+"""Playing the story in a directory of its own, and what is said at its end."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import click
+
+from controller.cli.sandbox import Sandbox, end_on_signals
+from controller.cli.sandbox_files import Places
+from controller.cli.stage import Stage
+from controller.cli.story import Story, beginning
+from controller.clock import SystemClock
+from controller.errors import DoorwardError
+
+
+def run(home: Path | None, sabotage: str | None) -> None:
+    """Play it; without `home` in a temporary directory, kept if it fails. Raises DoorwardError."""
+    end_on_signals()
+    where = home or Path(tempfile.mkdtemp(prefix="doorward-demo-"))
+    try:
+        _play(where, sabotage)
+    except DoorwardError as error:
+        error.args = (f"{error}\n  logs:     {Places(where.absolute()).logs}/",)
+        raise
+    except KeyboardInterrupt:
+        _forget(where, home)
+        raise
+    _forget(where, home)
+
+
+def _play(where: Path, sabotage: str | None) -> None:
+    clock = SystemClock(where, mode="always")
+    begun = clock.monotonic()
+    click.echo(
+        click.style("Doorward: a story of a door that needs no network", bold=True)
+        + "\n\nController, sync, a simulated Cobot and a simulated Hive run as processes of their "
+        "own.\nOnly the hardware, the platforms and the calendar are simulated; nothing is staged."
+    )
+    offset = beginning(clock.wall()) - clock.wall()
+    with Sandbox(where, offset=offset) as sandbox:
+        stage = Stage(sandbox)
+        Story(stage, sabotage).play()
+    took = clock.monotonic() - begun
+    click.echo(
+        f"\n{stage.scenes} scenes, {stage.checks} checks, {took:.0f} seconds: "
+        + click.style("every step came true.", fg="green", bold=True)
+    )
+
+
+def _forget(where: Path, home: Path | None) -> None:
+    if home is None:
+        shutil.rmtree(where, ignore_errors=True)

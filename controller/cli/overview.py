@@ -1,0 +1,134 @@
+"""How everything is, from both processes if they answer and from the files; and what to do next."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from controller.cli.output import counted, local
+from controller.cli.reach import cache_of, clock_of, journal_of, nobody_listens
+from controller.cli.words import CHECK_INS, GUESSED
+from controller.control import ask
+from controller.errors import NotRunning, StoreError
+
+if TYPE_CHECKING:
+    from controller.config import Config
+
+_PATIENCE = 3.0  # seconds for each process to answer
+_NOT_RUNNING = {
+    "controller": "controller does not answer, so no card opens a door. Start it: "
+    "systemctl start doorward-controller (or: doorward controller)",
+    "syncd": "syncd does not answer: the doors go on by what was fetched last, and no check-in is "
+    "told. Start it: systemctl start doorward-sync (or: doorward syncd)",
+}
+
+
+def gather(config: "Config") -> dict[str, Any]:
+    """All there is to know; times in unix seconds."""
+    controller, syncd = _asked(config, "door.sock"), _asked(config, "sync.sock")
+    return {
+        "site": config.site.name,
+        "clock": controller.get("clock") or _own_clock(config),
+        "controller": controller,
+        "syncd": syncd,
+        **_from_files(config, {line["platform"]: line for line in syncd.get("platforms", ())}),
+    }
+
+
+def todo(config: "Config", found: dict[str, Any]) -> Iterator[str]:
+    """What needs a person, the gravest first; nothing if all is well."""
+    for process, words in _NOT_RUNNING.items():
+        if not found[process]["running"]:
+            why = found[process]["why"]
+            yield words + (f". But: {why}" if why else "")
+    if found["controller"]["running"]:
+        yield from _at_doors(found["controller"])
+    yield from found["files"].values()
+    if found["clock"]["trust"] == "guessed":
+        yield (
+            "the time is only a guess since the power came back: "
+            f"{GUESSED[config.clock.guessed]}. Let the machine reach a time server, "
+            "or fit a battery-backed clock"
+        )
+    for platform in found["platforms"]:
+        yield from _at_platform(platform, found)
+    for state, meaning in CHECK_INS.items():
+        if number := found["check_ins"].get(state, 0):
+            yield (
+                f"{counted(number, 'check-in')} {state}: {meaning}. "
+                f"See doorward checkins --state {state}, then push or dismiss"
+            )
+
+
+def _asked(config: "Config", socket: str) -> dict[str, Any]:
+    try:
+        return {"running": True, **ask(config.run / socket, {"do": "status"}, timeout=_PATIENCE)}
+    except NotRunning as error:
+        return {"running": False, "why": "" if nobody_listens(error) else str(error)}
+
+
+def _own_clock(config: "Config") -> dict[str, Any]:
+    clock = clock_of(config)
+    return {"wall": clock.wall(), "trust": clock.trust().value}
+
+
+def _from_files(config: "Config", lines: dict[str, Any]) -> dict[str, Any]:
+    """Platforms and check-ins; `files` says what cannot be read and why."""
+    rosters: dict[str, Any] = {}
+    counts: dict[str, int] = {}
+    taken: dict[tuple[str, str], int] = {}
+    files = {}
+    try:
+        with cache_of(config) as cache:
+            rosters = {row["name"]: row for row in cache.rosters()}
+            counts, taken = cache.delivery_counts(), cache.taken()
+    except StoreError as error:
+        files["cache.db"] = str(error)
+    try:
+        with journal_of(config) as journal:
+            waiting = sum(1 for _ in journal.untaken(taken))
+    except StoreError as error:
+        waiting, files["journal.db"] = 0, str(error)
+    if waiting:
+        counts["pending"] = counts.get("pending", 0) + waiting
+    platforms = [_platform(name, rosters.get(name), lines.get(name)) for name in config.platforms]
+    return {"platforms": platforms, "check_ins": counts, "files": files}
+
+
+def _platform(name: str, row: dict[str, Any] | None, line: dict[str, Any] | None) -> dict[str, Any]:
+    """`row` is what the cache knows of it, `line` what syncd says."""
+    row, line = row or {}, line or {}
+    return {
+        "platform": name,
+        "people": row.get("people", 0),
+        "synced_at": row.get("synced_at"),
+        "failure": line.get("failure") or row.get("failure", ""),
+        "failed_at": row.get("failed_at"),
+        "next_try_s": line.get("next_try_s"),
+        "busy": line.get("busy", False),
+        "warnings": row.get("warnings", "").splitlines(),
+    }
+
+
+def _at_doors(controller: dict[str, Any]) -> Iterator[str]:
+    for door in controller["doors"]:
+        for part, why in door["unwell"].items():
+            yield f"door {door['id']}: {why if part == 'door' else f'{part}: {why}'}"
+    journal = controller["journal"]
+    if journal["failing"]:
+        yield (
+            f"the journal cannot be written ({journal['failing']}); events wait in memory and are "
+            "lost with the process. Look at the disk: df, dmesg"
+        )
+    if journal["lost"]:
+        yield f"{counted(journal['lost'], 'event')} lost while the journal could not be written"
+    if controller["cache"]["failing"]:
+        yield f"the controller cannot look people up: {controller['cache']['failing']}"
+
+
+def _at_platform(platform: dict[str, Any], found: dict[str, Any]) -> Iterator[str]:
+    name, since = platform["platform"], local(platform["failed_at"])
+    if platform["failure"]:
+        # Most messages begin with the platform's name already.
+        words = platform["failure"].removeprefix(f"{name}: ")
+        yield f"{name}: {words}" + (f" (since {since})" if since else "")
+    elif platform["synced_at"] is None and "cache.db" not in found["files"]:
+        yield f"{name}: nothing was fetched yet; doorward sync --platform {name} says why"

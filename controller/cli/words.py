@@ -1,0 +1,118 @@
+"""What reasons, notes, states and trust mean, and what to do: for people who have no manual."""
+
+from controller.model import Duration, Grant, Hours, Reason, Span, Trust
+
+REASONS: dict[Reason, tuple[str, str]] = {  # what it means, what to do about it
+    Reason.GRANTED: ("the door opens", ""),
+    Reason.LOCKDOWN: ("the door is in lockdown", "doorward lockdown off, when it is over"),
+    Reason.NO_CACHE: (
+        "no roster was ever fetched, so nobody is known",
+        "doorward status says why; doorward sync tries again",
+    ),
+    Reason.UNKNOWN: (
+        "no platform knows this credential",
+        "sync if the person is new; doorward cards match if the platform writes the number in "
+        "another way than the reader",
+    ),
+    Reason.AMBIGUOUS: (
+        "two people hold this credential, so it is nobody's",
+        "take it from one of them at the platform, then doorward sync",
+    ),
+    Reason.BLOCKED: (
+        "the person or the credential is blocked",
+        "settle it at the platform or in the list that blocks it, then doorward sync",
+    ),
+    Reason.NOT_YET: (
+        "the membership, or every grant for this door, begins later",
+        "wait, or move the beginning at the platform, then doorward sync",
+    ),
+    Reason.EXPIRED: (
+        "the membership, or every grant for this door, has ended",
+        "renew at the platform, then doorward sync",
+    ),
+    Reason.NO_LABEL: (
+        "the person holds no label that this door admits, or one that it refuses",
+        "change the plan at the platform, or admits and refuses of the door in the configuration",
+    ),
+    Reason.OUT_OF_HOURS: (
+        "outside the hours of every grant, or of every pass that is left",
+        "come within the hours, or change them at the platform",
+    ),
+    Reason.NO_PASS: (
+        "no pass is left",
+        'the person buys one, then doorward sync; or no_pass = "admit" for the door',
+    ),
+    Reason.STALE: (
+        "the platform was last heard too long ago for this label",
+        "doorward status says why; mend the line to the platform, then doorward sync",
+    ),
+    Reason.CLOCK: (
+        "hours, an end or a pass decide, and the clock is only a guess",
+        "let the machine reach a time server, or fit a battery-backed clock; or "
+        '[clock] guessed = "allow"',
+    ),
+    Reason.PASSBACK: (
+        "the person entered by this door less than anti_passback ago",
+        "wait, or have staff let them in: doorward unlock",
+    ),
+}
+NOTES = {
+    "renewal_grace": "the paid period ended while the platform could not be reached; admitted for "
+    "its renewal_grace",
+    "without_pass": 'no pass was left, and the door says no_pass = "admit"',
+    "stale_roster": "the platform was last heard longer ago than warn_after",
+    "clock_guessed": 'admitted although the clock is a guess, as [clock] guessed = "allow" says',
+}
+TRUST = {
+    Trust.SYNCHRONIZED: "a time server keeps it; hours and ends are decided by it",
+    Trust.HELD: "a time server kept it earlier in this boot, or a battery-backed clock or the host "
+    "did while the machine was off; hours and ends are decided by it",
+    Trust.GUESSED: "a guess: since the power came back nobody has told this machine the time, and "
+    "it may be behind by the length of the outage",
+}
+GUESSED = {
+    "deny": "where hours, an end or a pass decide, people are refused",
+    "allow": "people are admitted all the same, and it is noted",
+}
+# States that wait for a person's word, and what that could be.
+CHECK_INS = {
+    "late": "their visit was over before the platform could be told",
+    "refused": "the platform answered no; its words are in the list",
+    "unknown": "sent, and no answer came; look at the platform",
+}
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def hours_in_words(hours: Hours) -> str:
+    """`Mon–Fri 09:00–17:30 or Sat 10:00–14:00`; empty hours are "at any time"."""
+    return " or ".join(_window(window) for window in hours) or "at any time"
+
+
+def grant_in_words(grant: Grant) -> str:
+    """What comes with a label besides its validity."""
+    parts = [hours_in_words(grant.hours)] if grant.hours else []
+    parts += ["uses a pass"] if grant.uses_pass else []
+    parts += ["renews"] if grant.renews else []
+    return ", ".join(parts)
+
+
+def _window(window: Span | Duration) -> str:
+    days = _weekdays(window.weekdays)
+    if isinstance(window, Duration):
+        return f"{days} for {window.minutes} min from the check-in".strip()
+    return f"{days} {_clock(window.start)}–{_clock(window.end)}".strip()
+
+
+def _weekdays(days: frozenset[int]) -> str:
+    """`Mon–Fri`, `Mon, Wed`; nothing for every day."""
+    listed = sorted(days)
+    if not listed or len(listed) == 7:
+        return ""
+    first, last = listed[0], listed[-1]
+    if len(listed) > 2 and listed == list(range(first, last + 1)):
+        return f"{_DAYS[first - 1]}–{_DAYS[last - 1]}"
+    return ", ".join(_DAYS[day - 1] for day in listed)
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
