@@ -36,11 +36,15 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where rosters go: cache.db, journal.db and the device key."""
+    """Where rosters go: cache.db, journal.db and the device key; shared by all lines.
+
+    `turn` is held from comparing until applying: what one line adds the next must see.
+    """
 
     cache: Path
     journal: Path
     key: bytes
+    turn: threading.Lock = field(default_factory=threading.Lock)
 
 
 @dataclass(slots=True)
@@ -108,14 +112,14 @@ class Line:
             self.platform.fetch(staging, progress)
             if can.confirms_absence:
                 self._confirm_absence(staging, progress)
-            now = self.clock.wall()
-            changes = staging.changes(now)
-            report = Report(self.platform.name, changes, tuple(staging.warnings), not dry_run)
-            if not dry_run:
-                if not accept:
-                    self._guard(changes)
-                staging.apply(changes, self._roll(now, chain, watermark))
-            return report
+            with self.place.turn:
+                now = self.clock.wall()
+                changes = staging.changes(now)
+                if not dry_run:
+                    if not accept:
+                        self._guard(changes)
+                    staging.apply(changes, self._roll(now, chain, watermark))
+            return Report(self.platform.name, changes, tuple(staging.warnings), not dry_run)
         finally:
             staging.close()
 

@@ -240,11 +240,13 @@ def _apply() -> list[str]:
     statements += [
         """DELETE FROM main.person WHERE id IN (SELECT id FROM new.gone_person)
             AND id NOT IN (SELECT id FROM new.person)""",
+        f"""UPDATE main.person SET {", ".join(f"{c} = n.{c}" for c in _PERSON.split(", ")[1:])}
+            FROM new.come_person n
+            WHERE main.person.id = n.id AND main.person.platform = :platform""",
+        # A plain insert: should an id be taken after all, everything is rolled back.
         f"""INSERT INTO main.person(id, platform, {_PERSON})
-            SELECT id, :platform, {_PERSON} FROM new.come_person WHERE true
-            ON CONFLICT(id) DO UPDATE SET name = excluded.name, since = excluded.since,
-            until = excluded.until, blocked = excluded.blocked,
-            checks_in = excluded.checks_in, note = excluded.note""",
+            SELECT id, :platform, {_PERSON} FROM new.come_person
+            WHERE id IN (SELECT id FROM new.fresh)""",
     ]
     for table, columns in CHILDREN.items():
         statements.append(

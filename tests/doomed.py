@@ -11,6 +11,7 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
+from controller import logs
 from controller.journal import Journal
 from controller.model import Event, Grant, Kind
 from tests.fakes import FakeClock
@@ -20,6 +21,7 @@ CROWD = 400
 
 
 def main() -> None:
+    logs.configure("doomed")
     name, path = sys.argv[1], Path(sys.argv[2])
     {"append": append, "apply": apply, "full": full}[name](path)
 

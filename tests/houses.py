@@ -142,11 +142,14 @@ class House:
     def _configured(self) -> Config:
         (self.folder / "cobot-token").write_text(TOKEN)
         (self.folder / "hive-key").write_text(KEY)
-        more = {"loft": "", "gym": "", **self._more}
-        text = _CONFIG.format(cobot=self.cobot.url, hive=self.hive.url, **more)
         path = self.folder / "doorward.toml"
-        path.write_text(text)
+        path.write_text(config_text(self.cobot.url, self.hive.url, **self._more))
         return load(path, TABLES, PLATFORMS)
+
+
+def config_text(cobot: str, hive: str, **more: str) -> str:
+    """A configuration with two doors and two platforms; `more` as in `house`."""
+    return _CONFIG.format(cobot=cobot, hive=hive, **{"loft": "", "gym": "", **more})
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import math
 import sqlite3
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -319,6 +320,22 @@ def test_one_platform_down_leaves_the_other_alone(tmp_path: Path) -> None:
         assert place.scan("gym", "0BADCAFE") == "granted"
         # A card that is not Hive's may be a member's of Cobot, which was never reached.
         assert place.scan("front", ADA) == "denied_authentication_unavailable"
+
+
+def test_rosters_fetched_at_the_same_time_do_not_mix(tmp_path: Path) -> None:
+    with house(tmp_path) as place:
+        for n in range(40):
+            place.member(f"Member {n}", f"{n:010}")
+            place.hive.put(gym_user(n + 1, f"0BAD{n:04}"))
+        lines = place.office.lines.values()
+        pulls = [Thread(target=line.pull, args=(lambda *_: None,)) for line in lines]
+        for pull in pulls:
+            pull.start()
+        for pull in pulls:
+            pull.join()
+        for n in range(40):
+            assert place.scan("front", f"{n:010}") == "granted"
+            assert place.scan("gym", f"0BAD{n:04}") == "granted"
 
 
 def test_two_members_with_one_card_are_refused_and_told_apart(tmp_path: Path) -> None:

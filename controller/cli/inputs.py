@@ -24,10 +24,11 @@ class Length(click.ParamType):
         try:
             number = seconds(float(value) if re.fullmatch(r"[0-9.]+", str(value)) else value)
         except ValueError:
-            self.fail(f'{value!r} is no length of time; write one like "90s", "5m" or "2h"')
+            why = f'{value!r} is no length of time; write one like "90s", "5m" or "2h"'
+            self.fail(why, param, ctx)
         assert isinstance(number, float)
         if not 0 < number < 1e9:
-            self.fail(f"{value!r} is too {'long' if number else 'short'}")
+            self.fail(f"{value!r} is too {'long' if number else 'short'}", param, ctx)
         return number
 
 

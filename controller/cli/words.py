@@ -11,8 +11,7 @@ REASONS: dict[Reason, tuple[str, str]] = {  # what it means, what to do about it
     ),
     Reason.UNKNOWN: (
         "no platform knows this credential",
-        "sync if the person is new; doorward cards match if the platform writes the number in "
-        "another way than the reader",
+        "sync if the person is new; doorward cards match if it is written in another way there",
     ),
     Reason.AMBIGUOUS: (
         "two people hold this credential, so it is nobody's",
@@ -48,8 +47,7 @@ REASONS: dict[Reason, tuple[str, str]] = {  # what it means, what to do about it
     ),
     Reason.CLOCK: (
         "hours, an end or a pass decide, and the clock is only a guess",
-        "let the machine reach a time server, or fit a battery-backed clock; or "
-        '[clock] guessed = "allow"',
+        'let the machine reach a time server, fit an RTC, or set [clock] guessed = "allow"',
     ),
     Reason.PASSBACK: (
         "the person entered by this door less than anti_passback ago",

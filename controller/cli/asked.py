@@ -1,0 +1,173 @@
+"""Whom a question is about: a person or a card as typed, and what the door says to each."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from controller.cards import CardFormat, card_hash, mask
+from controller.cli.explained import Case, decided
+from controller.cli.output import masked_cards
+from controller.cli.reach import cache_of, clock_of, journal_of, key_of
+from controller.errors import ConfigError, StoreError
+from controller.journal import History
+from controller.knowledge import Knowledge, Past
+from controller.model import DoorRules, Facts, Mode, Now, Person
+
+if TYPE_CHECKING:
+    from controller.cache import Cache
+    from controller.config import Config
+
+_SHOWN = 10  # people of whom one must be chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the door would say to `whom`.
+
+    `obstacle` is what keeps them out all the same; there is no case if it could not be decided.
+    """
+
+    whom: str
+    case: Case | None
+    obstacle: str = ""
+
+    @property
+    def opens(self) -> bool:
+        return self.case is not None and self.case.decision.granted and not self.obstacle
+
+
+def answers(config: "Config", who: str, door: str, mode: Mode, now: Now) -> list[Answer]:
+    """What `door` would say to a person or a card. Raises UsageError or `DoorwardError`."""
+    with ExitStack() as files:
+        cache = files.enter_context(cache_of(config))
+        try:
+            past: Past = files.enter_context(journal_of(config))
+        except StoreError:
+            past = _NoPast()
+        know = Knowledge(cache, past, clock_of(config), b"", _keyholders(config))
+        return _Question(config, config.rules(door), mode, now, cache, know).answers(who.strip())
+
+
+class _NoPast:
+    """A journal that is not there yet."""
+
+    def history(self, *_: object) -> History:
+        return History()
+
+    def last_entry(self, *_: object) -> None:
+        return None
+
+
+@dataclass(slots=True)
+class _Question:
+    """One door at one moment. `know` hashes no card here: the key is asked for where it counts."""
+
+    config: "Config"
+    rules: DoorRules
+    mode: Mode
+    now: Now
+    cache: "Cache"
+    know: Knowledge
+
+    def answers(self, who: str) -> list[Answer]:
+        if person := self._exactly(who):
+            return list(self._of_person(person))
+        cards, without_key = self._of_card(who)
+        if any(answer.case and answer.case.facts.holders for answer in cards):
+            return cards
+        try:
+            if person := self._called(who):
+                return list(self._of_person(person))
+        except StoreError:
+            if not cards:
+                raise
+        if without_key:
+            raise without_key
+        if not any(answer.case for answer in cards):
+            why = "; ".join(f"{answer.whom}: {answer.obstacle}" for answer in cards)
+            raise click.UsageError(f"nobody is called {_shown(who)}, and it is no card ({why})")
+        return cards
+
+    def _exactly(self, who: str) -> Person | None:
+        """Somebody written as platform/key or as a masked card."""
+        platform, slash, key = who.partition("/")
+        if slash and platform in self.config.platforms:
+            found = [f.person for f in self.cache.people(key, limit=-1)]
+            return _one([p for p in found if (p.platform, p.key) == (platform, key)], who)
+        if who.startswith(("…", "...")):
+            last = who.lstrip("….").casefold()
+            listed = self.cache.people(last, limit=-1)
+            return _one([f.person for f in listed if last in map(str.casefold, f.cards)], who)
+        return None
+
+    def _called(self, who: str) -> Person | None:
+        """The one person whose name or key is this, or has it as a part."""
+        found = [each.person for each in self.cache.people(who, limit=1000)]
+        same = [p for p in found if who.casefold() in (p.name.casefold(), p.key.casefold())]
+        return _one(same or found, who) if found else None
+
+    def _of_person(self, person: Person) -> Iterator[Answer]:
+        """One answer for all cards to which the door says the same."""
+        cards = self.cache.cards_of(person.platform, person.key)
+        whom = f"{person.name} ({person.platform}/{person.key})"
+        if not cards:
+            case = self._decided(self.know.facts_of(person.platform, person.key, self.rules))
+            why = f"no card and no PIN is known of them; give one at {person.platform}, then sync"
+            yield Answer(whom, case, why)
+        alike: dict[str, tuple[Case, list[str]]] = {}
+        for hashed, last in cards:
+            case = self._decided(self.know.facts_by_hash(hashed, self.rules))
+            alike.setdefault(repr((case.decision, case.trail)), (case, []))[1].append(last)
+        for case, lasts in alike.values():
+            yield Answer(f"{whom} with {', '.join(masked_cards(lasts))}", case)
+
+    def _of_card(self, text: str) -> tuple[list[Answer], ConfigError | None]:
+        """One answer for each way in which the door's readers write cards."""
+        ways: dict[CardFormat, list[str]] = {}
+        for name, reader in self.config.doors[self.rules.door].readers.items():
+            ways.setdefault(reader.card.card_format(), []).append(name)
+        try:
+            return [self._at_readers(text, *way) for way in ways.items()], None
+        except ConfigError as error:
+            return [], error
+
+    def _at_readers(self, text: str, card: CardFormat, readers: list[str]) -> Answer:
+        what = "PIN" if card.form == "pin" else f"card {mask(text)}"
+        whom = f"{what} at reader {', '.join(readers)} ({card.form})"
+        try:
+            canonical = card.canonical(text)
+        except ValueError as error:
+            return Answer(whom, None, f"cannot be read there: it {error}")
+        hashed = card_hash(key_of(self.config), canonical)
+        return Answer(whom, self._decided(self.know.facts_by_hash(hashed, self.rules)))
+
+    def _decided(self, facts: Facts) -> Case:
+        return decided(self.rules, self.mode, facts, self.now)
+
+
+def _one(found: list[Person], who: str) -> Person:
+    if not found:
+        raise click.UsageError(f"nobody is known as {_shown(who)}; try doorward people")
+    if len(found) > 1:
+        some = ", ".join(f"{p.name} ({p.platform}/{p.key})" for p in found[:_SHOWN])
+        more = " …" if len(found) > _SHOWN else ""
+        raise click.UsageError(f"{_shown(who)} could be {some}{more}; say which: platform/key")
+    return found[0]
+
+
+def _shown(who: str) -> str:
+    """As typed, unless it may be a card number."""
+    return mask(who) if any(c.isdigit() for c in who) else repr(who)
+
+
+def _keyholders(config: "Config") -> "Cache | None":
+    """The controller's own list of them, if it keeps one."""
+    from controller.cache import Cache
+    from sync.keyholders import is_keyholders
+
+    path = config.run / "keyholders.db"
+    kept = path.exists() and any(is_keyholders(each) for each in config.platforms.values())
+    return Cache(path) if kept else None

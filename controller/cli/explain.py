@@ -1,0 +1,154 @@
+"""`doorward explain`: whether a person or a card may enter, rule by rule, and what to do."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from controller.cli.inputs import complete_doors, json_option, moment
+from controller.cli.output import iso, local, plain, print_json
+from controller.cli.reach import ask_controller, configured, journal_of, known_door
+from controller.cli.words import NOTES, REASONS
+from controller.errors import NotRunning, StoreError
+from controller.model import Decision, Mode, Now, Trust
+
+if TYPE_CHECKING:
+    from controller.cli.asked import Answer
+    from controller.config import Config
+
+
+@click.command()
+@click.argument("who", metavar="PERSON-OR-CARD")
+@click.argument("door", shell_complete=complete_doors)
+@click.option("--at", help='When, e.g. "2026-11-21 18:30" or 18:30; else now.')
+@json_option
+@click.pass_context
+def explain(context: click.Context, who: str, door: str, at: str | None) -> None:
+    """Would DOOR open for PERSON-OR-CARD? Ends with 0 if it would, with 1 if not.
+
+    A person is part of a name, platform/key, or a masked card (…B2C3); a card is what the door's
+    reader would send. The answer goes by what is known now, also with --at.
+    """
+    from controller.cli.asked import answers
+    from controller.logs import configure
+
+    configure("doorward", "critical")
+    config = configured(context)
+    known_door(config, door)
+    mode, until, now = _at_door(config, door)
+    if at:
+        now = now._replace(wall=moment(at, now.wall))
+    if until is not None and now.wall >= until:
+        mode = Mode.NORMAL
+    found = answers(config, who, door, mode, now)
+    if context.obj.json:
+        print_json(_as_data(found, door, mode, now))
+    else:
+        _print(config, found, door, now)
+    if not any(answer.opens for answer in found):
+        context.exit(1)
+
+
+def _at_door(config: "Config", door: str) -> tuple[Mode, float | None, Now]:
+    """The door's mode, until when, and the time: from the controller, or from what it left."""
+    try:
+        status = ask_controller(config, "status")
+    except NotRunning:
+        return _as_left(config, door)
+    clock = status["clock"]
+    now = Now(clock["wall"], Trust(clock["trust"]))
+    found = next((each for each in status["doors"] if each["id"] == door), {})
+    if "mode" in found:
+        return Mode(found["mode"]), found["mode_until"], now
+    return (*_as_left(config, door)[:2], now)
+
+
+def _as_left(config: "Config", door: str) -> tuple[Mode, float | None, Now]:
+    from controller.cli.reach import clock_of
+
+    clock = clock_of(config)
+    now = Now(clock.wall(), clock.trust())
+    try:
+        with journal_of(config) as journal:
+            mode, until = journal.modes().get(door, (Mode.NORMAL, None))
+    except StoreError:
+        mode, until = Mode.NORMAL, None
+    return mode, until, now
+
+
+def _print(config: "Config", found: "list[Answer]", door: str, now: Now) -> None:
+    for answer in found:
+        click.echo(plain(f"{answer.whom} at {config.doors[door].name}, {local(now.wall)}"))
+        for line in _lines(answer):
+            click.echo(plain(line))
+
+
+def _lines(answer: "Answer") -> Iterator[str]:
+    case = answer.case
+    if case is None:
+        yield f"  ✗ {answer.obstacle}"
+        return
+    for rule, passed, facts in case.told():
+        yield f"  {'✓' if passed else '✗'} {rule}"
+        yield from (f"      {fact}" for fact in facts)
+    decision = case.decision
+    meaning, remedy = REASONS[decision.reason]
+    yield f"{'GRANTED' if decision.granted else 'DENIED'} ({decision.reason}): {meaning}"
+    yield from (f"  {line}" for line in _how(decision))
+    yield from (f"  {note}: {NOTES[note]}" for note in decision.notes)
+    if answer.obstacle:
+        yield f"  But: {answer.obstacle}"
+    if remedy:
+        yield f"  What to do: {remedy}"
+
+
+def _how(decision: Decision) -> Iterator[str]:
+    """By what somebody is let in."""
+    if not decision.granted:
+        return
+    yield f"by {decision.label}"
+    if decision.pass_key:
+        yield f"uses up the pass {decision.pass_key}"
+    if decision.visit == "new":
+        told = "the platform is told" if decision.checks_in else "no platform is told"
+        yield f"begins a visit until {local(decision.visit_until)}; {told}"
+    elif decision.visit:
+        yield f"belongs to a visit until {local(decision.visit_until)}; nothing is used up"
+
+
+def _as_data(found: "list[Answer]", door: str, mode: Mode, now: Now) -> dict[str, Any]:
+    return {
+        "door": door,
+        "mode": mode.value,
+        "at": iso(now.wall),
+        "trust": now.trust.value,
+        "opens": any(answer.opens for answer in found),
+        "answers": [_answer_as_data(answer) for answer in found],
+    }
+
+
+def _answer_as_data(answer: "Answer") -> dict[str, Any]:
+    data: dict[str, Any] = {"whom": answer.whom, "opens": answer.opens}
+    if answer.obstacle:
+        data["obstacle"] = answer.obstacle
+    if answer.case is None:
+        return data
+    decision = answer.case.decision
+    person = decision.person
+    return {
+        **data,
+        "reason": decision.reason.value,
+        "meaning": REASONS[decision.reason][0],
+        "remedy": REASONS[decision.reason][1],
+        "person": person and {"platform": person.platform, "key": person.key, "name": person.name},
+        "label": decision.label,
+        "pass_key": decision.pass_key,
+        "visit": decision.visit,
+        "visit_until": iso(decision.visit_until),
+        "checks_in": bool(decision.checks_in),
+        "notes": list(decision.notes),
+        "rules": [
+            {"rule": rule, "passed": passed, "facts": facts}
+            for rule, passed, facts in answer.case.told()
+        ],
+    }
