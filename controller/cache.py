@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from controller.errors import StoreError
-from controller.journal import History
+from controller.journal_file import History
 from controller.model import Allowance, Facts, Grant, Holder, Pass, Person, RosterState, Visit
 from controller.schedule import parse
 from controller.store import is_damage, open_reader

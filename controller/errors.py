@@ -47,14 +47,15 @@ class SuspiciousRoster(DoorwardError):
 class StoreError(DoorwardError):
     """The operator must act: a database is missing, damaged or too new, or the disk fails.
 
-    `damaged`: its content cannot be read, so it may be set aside.
+    `damaged`: its content cannot be read, so it may be set aside. `newer`: this program is too old
+    for it and must leave it alone.
     """
 
     exit_code = 8
 
-    def __init__(self, message: str, *, damaged: bool = False) -> None:
+    def __init__(self, message: str, *, damaged: bool = False, newer: bool = False) -> None:
         super().__init__(message)
-        self.damaged = damaged
+        self.damaged, self.newer = damaged, newer
 
 
 class Unavailable(DoorwardError):

@@ -20,9 +20,10 @@ def prune(db: sqlite3.Connection, before_ms: int, largest: int) -> int:
             _remove(db, first, last)
         db.execute("COMMIT")
     except BaseException:
-        db.execute("ROLLBACK")
+        if db.in_transaction:
+            db.execute("ROLLBACK")
         raise
-    db.execute("PRAGMA incremental_vacuum")
+    db.executescript("PRAGMA incremental_vacuum")  # `execute` would free a single page
     return len(rows)
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from controller.errors import StoreError
-from controller.journal import (
+from controller.journal_file import (
     COLUMNS,
     MIGRATIONS,
     History,
@@ -23,6 +23,7 @@ from controller.model import Event, Kind, Mode, Recorded, Trust
 from controller.store import is_damage, open_reader
 
 _SELECT = "SELECT e.*, b.boot FROM event e JOIN boot b ON b.id = e.boot"
+_NEWEST = "SELECT max(m) FROM (SELECT max(seq) m FROM event UNION SELECT max(last) FROM gap)"
 _NAMES = [name.strip() for name in COLUMNS.split(",")]
 _Found = TypeVar("_Found")
 
@@ -104,21 +105,31 @@ class JournalReader:
 
     def watermark(self, platform: str) -> int:
         """The position up to which this platform has been told everything."""
-        query = "SELECT min(seq) FROM open_check_in WHERE platform = ?"
-        first = self._rows(query, (platform,))[0][0]
-        return first - 1 if first is not None else self.newest()
+        # One statement: an entry made between two would slip under the mark.
+        first = "SELECT min(seq) - 1 FROM open_check_in WHERE platform = ?"
+        row = self._rows(f"SELECT coalesce(({first}), ({_NEWEST}), 0)", (platform,))[0]
+        return int(row[0])
 
     def newest(self) -> int:
         """Position of the last event."""
-        query = "SELECT max(m) FROM (SELECT max(seq) m FROM event UNION SELECT max(last) FROM gap)"
-        return self._rows(query)[0][0] or 0
+        return self._rows(_NEWEST)[0][0] or 0
 
     def changes(self) -> int:
         """A number that differs whenever somebody has written."""
         return int(self._rows("PRAGMA data_version")[0][0])
 
     def verify(self) -> Verdict:
-        """Walk the whole chain."""
+        """Walk the whole chain, as it is at this moment."""
+        self._rows("BEGIN")  # events may be pruned meanwhile
+        try:
+            return self._walked()
+        finally:
+            self._rows("ROLLBACK")
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _walked(self) -> Verdict:
         gaps = {row[0]: (row[1], row[2]) for row in self._rows("SELECT * FROM gap")}
         expected, last, events, pruned = 1, bytes(32), 0, 0
         for row in self._stream(f"SELECT {COLUMNS}, hash FROM event ORDER BY seq"):
@@ -131,9 +142,6 @@ class JournalReader:
                 return Verdict(events, pruned, expected)
             expected, last, events = expected + 1, digest, events + 1
         return Verdict(events, pruned, min(gaps) if gaps else None)
-
-    def close(self) -> None:
-        self._db.close()
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
         return list(self._stream(query, values))

@@ -1,7 +1,9 @@
 """Opening SQLite files: WAL, numbered migrations, and refusing what is newer or damaged."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,12 +22,13 @@ def open_writer(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-        if not path.stat().st_size:
-            for pragma in pragmas:
-                db.execute(pragma)
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA temp_store=MEMORY")
-        _migrate(db, path, migrations)
+        with _closed_on_error(db):
+            if not path.stat().st_size:
+                for pragma in pragmas:
+                    db.execute(pragma)
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA temp_store=MEMORY")
+            _migrate(db, path, migrations)
     except (sqlite3.Error, OSError) as error:
         message = f"{path} cannot be opened for writing: {error}"
         raise StoreError(message, damaged=is_damage(error)) from error
@@ -35,22 +38,25 @@ def open_writer(
 def open_reader(path: Path, newest: int) -> sqlite3.Connection:
     """A connection that cannot write. Raises `StoreError` if missing, damaged or too new."""
     try:
-        db = _connect_to_read(path, "mode=ro")
         try:
-            version = _version(db)
+            return _reader(path, newest, "mode=ro")
         except sqlite3.OperationalError:
             if path.with_name(f"{path.name}-wal").exists():
                 raise
             # Nobody has it open, and who may only look cannot make the files that WAL needs.
-            db = _connect_to_read(path, "mode=ro&immutable=1")
-            version = _version(db)
+            return _reader(path, newest, "mode=ro&immutable=1")
     except sqlite3.Error as error:
         raise StoreError(f"{path} cannot be read: {error}", damaged=is_damage(error)) from error
-    if version == 0:
-        db.close()
-        raise StoreError(f"{path} is not set up yet")
-    _refuse_newer(path, version, newest)
-    return db
+
+
+@contextmanager
+def translated(path: Path, doing: str) -> Iterator[None]:
+    """SQLite's errors as `StoreError`: "<path> cannot be <doing>: …"."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        message = f"{path} cannot be {doing}: {error}"
+        raise StoreError(message, damaged=is_damage(error)) from error
 
 
 def is_damage(error: BaseException) -> bool:
@@ -60,12 +66,19 @@ def is_damage(error: BaseException) -> bool:
 
 
 def set_aside(path: Path, wall: float) -> Path:
-    """Rename a damaged database and what belongs to it; returns its new name."""
-    kept = path.with_name(f"{path.name}.damaged-{int(wall)}")
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(kept.with_name(kept.name + suffix))
+    """Rename a damaged database and what belongs to it; returns its new name.
+
+    Never over another one. Raises `StoreError`.
+    """
+    names = (f"{path.name}.damaged-{int(wall) + n}" for n in count())
+    kept = next(name for n in names if not (name := path.with_name(n)).exists())
+    try:
+        for suffix in ("", "-wal", "-shm"):
+            part = path.with_name(path.name + suffix)
+            if part.exists():
+                part.rename(kept.with_name(kept.name + suffix))
+    except OSError as error:
+        raise StoreError(f"{path} is damaged and cannot be set aside: {error}") from error
     return kept
 
 
@@ -84,12 +97,26 @@ def _migrate(db: sqlite3.Connection, path: Path, migrations: Migrations) -> None
             db.execute(f"PRAGMA user_version={number + 1}")
 
 
-def _connect_to_read(path: Path, how: str) -> sqlite3.Connection:
+def _reader(path: Path, newest: int, how: str) -> sqlite3.Connection:
     db = sqlite3.connect(
         f"file:{quote(str(path))}?{how}", uri=True, isolation_level=None, check_same_thread=False
     )
-    db.execute("PRAGMA query_only=1")
+    with _closed_on_error(db):
+        db.execute("PRAGMA query_only=1")
+        version = _version(db)
+        if version == 0:
+            raise StoreError(f"{path} is not set up yet")
+        _refuse_newer(path, version, newest)
     return db
+
+
+@contextmanager
+def _closed_on_error(db: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        db.close()
+        raise
 
 
 def _version(db: sqlite3.Connection) -> int:
@@ -100,5 +127,6 @@ def _refuse_newer(path: Path, version: int, newest: int) -> None:
     if version > newest:
         raise StoreError(
             f"{path} has schema {version}, but this program knows only up to {newest}: it was "
-            "written by a newer Doorward. Install that version again; nothing was changed."
+            "written by a newer Doorward. Install that version again; nothing was changed.",
+            newer=True,
         )

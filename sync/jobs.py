@@ -21,7 +21,7 @@ NIGHT = {"hour": 3, "minute": 30}
 
 
 class Jobs:
-    """Named jobs at intervals and at night. Each runs at most once at a time."""
+    """Named jobs at intervals and at night; a job sees to it itself that it runs once at a time."""
 
     def __init__(self, clock: Clock) -> None:
         self._scheduler = BackgroundScheduler(
@@ -49,7 +49,7 @@ class Jobs:
         """Run a job as soon as may be; its next regular run counts from here."""
         self._reset(name)
         job = self._scheduler.get_job(name)
-        self._scheduler.add_job(job.func, id=f"{name} now", replace_existing=True)
+        self._scheduler.add_job(job.func)
 
     def watch(self) -> None:
         """Call about once a second: puts the jobs anew if the wall clock was set."""

@@ -12,7 +12,7 @@ from controller.cache import FOREVER, MIGRATIONS
 from controller.cards import card_hash, mask
 from controller.model import Grant, Hours, Person
 from controller.schedule import dump
-from controller.store import open_writer
+from controller.store import open_writer, translated
 from sync.plan import Changes
 
 # Tables that hang on a person: their columns besides `person`.
@@ -61,6 +61,7 @@ class Staging:
         self.warnings: list[str] = []
         self.zone_name = "UTC"
         self._platform, self._key, self._checks_in = platform, key, checks_in
+        self._path = path
         self._db = open_writer(path, MIGRATIONS)
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.execute("ATTACH ':memory:' AS new")
@@ -105,10 +106,30 @@ class Staging:
         """Keys of people who can enter somewhere now and are missing from this roster."""
         query = f"""SELECT p.key FROM main.person p WHERE p.id IN ({_HAD})
             AND p.key NOT IN (SELECT key FROM new.person)"""
-        return [row[0] for row in self._db.execute(query, self._names(now))]
+        with translated(self._path, "read"):
+            return [row[0] for row in self._db.execute(query, self._names(now))]
 
     def changes(self, now: float) -> Changes:
         """Compare with the roster in force. Call once, after everything was poured in."""
+        with translated(self._path, "compared"):
+            return self._compared(now)
+
+    def apply(self, changes: Changes, roll: Roll) -> None:
+        """Put this roster in force in one transaction that writes the differences only."""
+        with translated(self._path, "written"):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._write(changes, roll)
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _compared(self, now: float) -> Changes:
         for statement in _compare():
             self._db.execute(statement, {"platform": self._platform})
         rows = {
@@ -123,22 +144,11 @@ class Staging:
         some = tuple(row[0] for row in losers[:20])
         return Changes(rows, people_before, self._count("new.person"), had, len(losers), some)
 
-    def apply(self, changes: Changes, roll: Roll) -> None:
-        """Put this roster in force in one transaction that writes the differences only."""
-        db, names = self._db, {"platform": self._platform}
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            if not changes.empty:
-                for statement in _apply():
-                    db.execute(statement, names)
-            self._record(roll)
-            db.execute("COMMIT")
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-
-    def close(self) -> None:
-        self._db.close()
+    def _write(self, changes: Changes, roll: Roll) -> None:
+        if not changes.empty:
+            for statement in _apply():
+                self._db.execute(statement, {"platform": self._platform})
+        self._record(roll)
 
     def _record(self, roll: Roll) -> None:
         settings = (roll.day_ends, int(roll.renewal_grace), roll.keyholders)

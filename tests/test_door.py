@@ -251,6 +251,38 @@ def _fail() -> None:
     raise ZeroDivisionError("the failure nobody thought of")
 
 
+def test_a_journal_that_cannot_be_opened_keeps_nobody_out(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").mkdir()
+    with rig(tmp_path) as front:
+        people(tmp_path, front.clock, ADA)
+        front.scan("04A1B2C3")
+        assert front.lock.released
+        assert "journal.db" in front.journal.failing
+        front.clock.advance(3)
+        front.scan("04A1B2C3")  # remembered, though nowhere written
+        (tmp_path / "journal.db").rmdir()
+        assert [e.event.visit for e in front.events(Kind.ACCESS)] == ["new", "again"]
+        assert front.journal.failing == ""
+
+
+def test_a_journal_garbled_under_way_is_set_aside_and_keeps_nobody_out(tmp_path: Path) -> None:
+    with rig(tmp_path) as front:
+        people(tmp_path, front.clock, ADA)
+        front.scan("04A1B2C3")
+        assert front.journal.flush(PATIENCE)
+        for part in ("journal.db-wal", "journal.db"):
+            path = tmp_path / part
+            path.write_bytes(b"garbage " * (path.stat().st_size // 8))
+        front.clock.advance(3)
+        front.scan("04A1B2C3")
+        assert front.lock.released
+        assert front.journal.flush(PATIENCE)
+        kinds = [e.event.kind for e in front.events()]
+        assert kinds[0] is Kind.RENEWED
+        assert Kind.ACCESS in kinds
+        assert list(tmp_path.glob("journal.db.damaged-*"))
+
+
 def test_a_task_that_fails_does_not_kill_the_door(tmp_path: Path) -> None:
     with rig(tmp_path) as front:
         people(tmp_path, front.clock, ADA)

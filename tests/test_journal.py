@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.errors import StoreError
-from controller.journal import COLUMNS, History, Journal, uuid7
+from controller.journal import History, Journal
+from controller.journal_file import COLUMNS, uuid7
 from controller.journal_read import JournalReader, Verdict
 from controller.model import Event, Kind, Mode, Trust, Visit
 from tests.fakes import MONDAY, FakeClock
@@ -103,7 +104,6 @@ class TestAppending:
             clock.advance(1.5)
         assert all(ticket.wait(PATIENCE) for ticket in tickets)
         assert [e.wall for e in reader.events()] == [MONDAY, MONDAY + 1.5, MONDAY + 3.0]
-        assert reader.newest_wall() == MONDAY + 3.0
 
     def test_the_next_boot_goes_on_where_the_last_one_ended(
         self, path: Path, clock: FakeClock
@@ -236,10 +236,10 @@ class TestVerifying:
         def prune_once(statement: str) -> None:
             """Just before the events are read, after everything else was."""
             if "FROM event" in statement:
-                reader._db.set_trace_callback(None)  # noqa: SLF001 - SQLite's own way to be there
+                reader._db.set_trace_callback(None)
                 assert journal.prune(clock.wall(), 1 << 30) == 4
 
-        reader._db.set_trace_callback(prune_once)  # noqa: SLF001
+        reader._db.set_trace_callback(prune_once)
         assert reader.verify() == Verdict(5, 0)
         assert reader.verify() == Verdict(1, 4)
 
@@ -366,9 +366,9 @@ class TestReading:
         def come(_statement: str) -> None:
             keep(journal, entry("ada"))
 
-        reader._db.set_trace_callback(come)  # noqa: SLF001 - SQLite's own way to be there
+        reader._db.set_trace_callback(come)
         watermark = reader.watermark("cobot")
-        reader._db.set_trace_callback(None)  # noqa: SLF001
+        reader._db.set_trace_callback(None)
         assert watermark < self.open(reader)[0]
 
     def test_events_by_door_kind_and_place(self, journal: Journal, reader: JournalReader) -> None:
@@ -392,6 +392,16 @@ class TestReading:
         assert reader.changes() == before
         keep(journal, Event(Kind.EXIT))
         assert reader.changes() != before
+
+    def test_the_clock_may_not_fall_behind_the_last_event(
+        self, journal: Journal, path: Path, clock: FakeClock
+    ) -> None:
+        assert newest_wall(path) == 0.0
+        keep(journal, Event(Kind.EXIT))
+        clock.step(-60)
+        keep(journal, Event(Kind.CLOCK_STEPPED))
+        assert newest_wall(path) == MONDAY - 60
+        assert newest_wall(path.with_name("another.db")) == 0.0
 
     def test_a_journal_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(StoreError, match=r"journal\.db"):

@@ -52,9 +52,9 @@ def mend(context: click.Context, platform: str | None) -> None:
 @sandbox.command()
 @click.argument("kind")
 @click.argument("platform", required=False)
-@click.option("--path", default="", help="Only requests whose path matches this.")
+@click.option("--path", help="Only requests whose path matches this.")
 @click.option("--times", type=int, help="Only so many of them.")
-@click.option("--status", type=int, default=500, show_default=True, help="For kind `status`.")
+@click.option("--status", type=int, help="For kind `status`; else 500.")
 @click.pass_context
 def fault(context: click.Context, /, kind: str, platform: str | None, **more: Any) -> None:
     """Let requests go wrong: status, html, garbage, empty_list, hang, lose_answer …"""
@@ -103,11 +103,12 @@ def demo(home: Path | None, sabotage: str | None) -> None:
 
 @click.command(hidden=True)
 @click.argument("run_dir", type=click.Path(path_type=Path))
-def simulate(run_dir: Path) -> None:
+@click.option("--port", type=int, required=True, help="Of the first; else the next one free.")
+def simulate(run_dir: Path, port: int) -> None:
     """Run the simulated platforms of a sandbox (what `doorward sandbox` starts)."""
     from sync.simulator.town import run
 
-    run(run_dir)
+    run(run_dir, port)
 
 
 def _town(context: click.Context, do: str, platform: str | None, **more: Any) -> dict[str, Any]:

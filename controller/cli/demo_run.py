@@ -1,5 +1,6 @@
 """Playing the story in a directory of its own, and what is said at its end."""
 
+import random
 import shutil
 import tempfile
 from pathlib import Path
@@ -12,6 +13,8 @@ from controller.cli.stage import Stage
 from controller.cli.story import Story, beginning
 from controller.clock import SystemClock
 from controller.errors import DoorwardError
+
+_PORTS = (20_000, 32_000)  # any of them: a line that is cut must not be taken by another sandbox
 
 
 def run(home: Path | None, sabotage: str | None) -> None:
@@ -38,7 +41,8 @@ def _play(where: Path, sabotage: str | None) -> None:
         "own.\nOnly the hardware, the platforms and the calendar are simulated; nothing is staged."
     )
     offset = beginning(clock.wall()) - clock.wall()
-    with Sandbox(where, offset=offset) as sandbox:
+    port = random.randrange(*_PORTS)  # noqa: S311 - it need not be a secret
+    with Sandbox(where, offset=offset, port=port) as sandbox:
         stage = Stage(sandbox)
         Story(stage, sabotage).play()
     took = clock.monotonic() - begun

@@ -57,7 +57,7 @@ def _at_door(config: "Config", door: str) -> tuple[Mode, float | None, Now]:
         return _as_left(config, door)
     clock = status["clock"]
     now = Now(clock["wall"], Trust(clock["trust"]))
-    found = next((each for each in status["doors"] if each["id"] == door), {})
+    found: dict[str, Any] = next((each for each in status["doors"] if each["id"] == door), {})
     if "mode" in found:
         return Mode(found["mode"]), found["mode_until"], now
     return (*_as_left(config, door)[:2], now)

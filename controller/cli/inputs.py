@@ -13,7 +13,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _MOMENT = '"2026-11-21 18:30", "18:30" or ISO 8601'
 
 
-class Length(click.ParamType):
+class Length(click.ParamType[float]):
     """`90s`, `5m`, `2h` or a number of seconds; more than none."""
 
     name = "length"

@@ -15,6 +15,7 @@ from controller.cli.sandbox_files import Places
 from controller.clock import OFFSET, SystemClock
 from controller.control import ask
 from controller.errors import DoorwardError, NotRunning, StoreError, Unavailable
+from sync.simulator.town import PORT
 
 PATIENCE = 30.0  # seconds
 _LOOK = 0.05  # seconds between looks
@@ -26,12 +27,15 @@ class Sandbox:
     """Use as a context: inside it everything runs, after it nothing does.
 
     `keep`: go on with the databases of the last time. `offset`: seconds by which the sandbox's
-    clock begins off. Raises `DoorwardError` if it does not come up or is there already.
+    clock begins off. `port`: where the simulated platforms try to listen. Raises `DoorwardError` if
+    it does not come up or is there already.
     """
 
-    def __init__(self, home: Path, *, keep: bool = False, offset: float = 0.0) -> None:
+    def __init__(
+        self, home: Path, *, keep: bool = False, offset: float = 0.0, port: int = PORT
+    ) -> None:
         self.places = Places(home.absolute())
-        self._keep, self._offset = keep, offset
+        self._keep, self._offset, self._port = keep, offset, port
         self.children = Children(self.places.logs)
         self._clock = SystemClock(self.places.run, mode="always")
         self._lock: IO[str] | None = None
@@ -78,7 +82,7 @@ class Sandbox:
             places.begin_anew()
         if self._offset:
             (places.run / OFFSET).write_text(str(self._offset))
-        self.children.start("platforms", "simulate", str(places.run))
+        self.children.start("platforms", "simulate", str(places.run), "--port", str(self._port))
         self.wait_until(lambda: _answers(places.town), "the simulated platforms")
         places.write(self.urls())
         for command in ("controller", "syncd"):

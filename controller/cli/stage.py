@@ -53,11 +53,11 @@ class Stage:
         """A paragraph of the story."""
         click.echo(textwrap.fill(text, _WIDTH, initial_indent="   ", subsequent_indent="   "))
 
-    def happens(self, where: str, text: str, *, good: bool = True) -> None:
+    def happens(self, text: str, *, good: bool = True) -> None:
         """One line of what can be seen, with its time."""
         at = f"{datetime.fromtimestamp(self.now(), self.zone):%H:%M:%S}"
         light = click.style("●", fg=_GREEN if good else _RED)
-        click.echo(f"   {at}  {light} {where:11} {text}")
+        click.echo(f"   {at}  {light} {text}")
 
     def doorward(self, *words: str, code: int = 0) -> str:
         """Run a real command, show it and what it says; it must end with `code`."""

@@ -79,6 +79,7 @@ class Story:
     def _stranger(self) -> None:
         stage = self._stage
         stage.scene("A stranger")
+        stage.comes("five seconds later the front door is locked again", False, self._is_released)
         self._refused(STRANGER, "front", Reason.UNKNOWN)
         stage.holds("the platforms hear nothing of it", [NORA.name], self._told())
 
@@ -165,10 +166,7 @@ class Story:
         light = (seen["indicator"]["signal"], seen["indicator"]["text"])
         stage.holds_quietly("the light is green", ("granted", who.name), light)
         about = {"new": ", and a visit begins", "again": ", back within the same visit"}
-        stage.happens(
-            _NAMES[door],
-            f"{who.name} with card {mask(who.card)}: green “{light[1]}”, the lock is released",
-        )
+        self._happens(who, door, f"green “{light[1]}” · lock released")
         event = self._event_since(before)
         expected = (Reason.GRANTED.value, who.id, visit)
         got = (event.event.reason, event.event.person, event.event.visit)
@@ -183,13 +181,13 @@ class Story:
         light = (seen["indicator"]["signal"], seen["indicator"]["text"])
         stage.holds_quietly("the light is red", ("denied", reason.value), light)
         stage.holds_quietly("the lock does not move", locked, seen["lock"]["releases"])
-        stage.happens(
-            _NAMES[door],
-            f"{who.name} with card {mask(who.card)}: red “{light[1]}”, the door stays shut",
-            good=False,
-        )
+        self._happens(who, door, f"red “{light[1]}” · lock shut", good=False)
         event = self._event_since(before)
         stage.holds(f"entry {event.seq} of the journal", reason.value, event.event.reason)
+
+    def _happens(self, who: Player, door: str, what: str, *, good: bool = True) -> None:
+        card = f"{who.name} {mask(who.card)}"
+        self._stage.happens(f"{_NAMES[door]:12}{card:22}{what}", good=good)
 
     def _scan(self, who: Player, door: str) -> dict[str, Any]:
         last, at = self._last_scan.get(door, ("", 0.0))
@@ -204,13 +202,22 @@ class Story:
     def _sim(self, door: str, **what: str) -> dict[str, Any]:
         return ask(self._places.run / "door.sock", {"do": "sim", "door": door, **what})
 
+    def _is_released(self) -> bool:
+        return bool(self._devices("front")["lock"]["released"])
+
     def _newest(self) -> int:
         with closing(self._journal()) as journal:
             return journal.newest()
 
     def _event_since(self, seq: int) -> Recorded:
+        """The decision recorded after this position; nobody waits at the door for a refusal's."""
         with closing(self._journal()) as journal:
-            return journal.events(after=seq, kinds=(Kind.ACCESS,))[0]
+
+            def found() -> list[Recorded]:
+                return journal.events(after=seq, kinds=(Kind.ACCESS,))
+
+            self._stage.sandbox.wait_until(lambda: bool(found()), "an entry of the journal")
+            return found()[0]
 
     def _journal(self) -> JournalReader:
         return JournalReader(self._places.data / "journal.db")

@@ -7,72 +7,58 @@ import os
 import signal
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 from controller.clock import OFFSET, SkewedClock, SystemClock
 from controller.control import Answer, Command, Request, Say, Server
-from controller.errors import ConfigError
+from controller.errors import ConfigError, DoorwardError
 from controller.logs import configure
 from sync.simulator.cobot import SimulatedCobot
 from sync.simulator.hive import SimulatedHive
 from sync.simulator.server import FAULT_KINDS, Fault, SimulatedPlatform
+from sync.simulator.town_lists import people_of_gym, people_of_harbour, told_gym, told_harbour
 from sync.simulator.townspeople import GYM, GYM_DOORS, HARBOUR, settle_gym, settle_harbour
 
 log = structlog.get_logger(__name__)
 
 SOCKET = "town.sock"  # under the run directory
-PORTS = {HARBOUR: 47110, GYM: 47111}  # if they are free
+PORT = 17110  # of the first platform, if it is free; none that the kernel hands out by itself
 TOKENS = {HARBOUR: "simulated-cobot-token", GYM: "simulated-hive-key"}
+_TRIED = 50  # ports
 _FAULT_FIELDS = ("path", "times", "after", "method", "status", "retry_after")
 
 
-def run(run_dir: Path) -> None:
+def run(run_dir: Path, port: int = PORT) -> None:
     """Run until SIGTERM or SIGINT; the control socket lies in `run_dir`."""
     configure("platforms")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with Town(run_dir):
+    with Town(run_dir, port):
         stop.wait()
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """One person of a platform: `card` as the sandbox's readers send it."""
-
-    id: str
-    name: str
-    card: str
-    about: str
-    passes: int | None = None  # left; None: needs none
-
-    def told(self, platform: str) -> dict[str, Any]:
-        known = {"id": self.id, "name": self.name, "card": self.card, "about": self.about}
-        return {"platform": platform, **known, "passes": self.passes}
-
-
 class Town:
-    """Both platforms, populated and listening; use as a context."""
+    """Both platforms, populated and listening from `port` on; use as a context."""
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, port: int = PORT) -> None:
         run_dir.mkdir(parents=True, exist_ok=True)
         self._clock = SkewedClock(SystemClock(run_dir, mode="always"), run_dir / OFFSET)
         self.cobot = SimulatedCobot(self._clock.wall, token=TOKENS[HARBOUR], limits=True)
         self.hive = SimulatedHive(self._clock, TOKENS[GYM], GYM_DOORS)
         self.platforms: dict[str, SimulatedPlatform] = {HARBOUR: self.cobot, GYM: self.hive}
         self._cut = set[str]()
-        self._path = run_dir / SOCKET
+        self._path, self._port = run_dir / SOCKET, port
         self._server: Server | None = None
 
     def __enter__(self) -> "Town":
         settle_harbour(self.cobot)
         settle_gym(self.hive, self._clock.wall())
-        for name, platform in self.platforms.items():
-            _listen(platform, PORTS[name])
+        for platform in self.platforms.values():
+            _listen(platform, self._port)
         self._server = Server(self._path, self.commands())
         log.info("ready", **{name: platform.url for name, platform in self.platforms.items()})
         return self
@@ -120,7 +106,10 @@ class Town:
 
     def _mend_line(self, request: Request, _author: str, _say: Say) -> Answer:
         for name, platform in self._named(request):
-            platform.mend()
+            try:
+                platform.mend()
+            except OSError as error:
+                raise DoorwardError(f"{platform.url} is somebody else's by now: {error}") from error
             platform.fault = None
             self._cut.discard(name)
             log.info("line mended", platform=name)
@@ -139,60 +128,29 @@ class Town:
 
     def _check_ins(self, request: Request, _author: str, _say: Say) -> Answer:
         """Every check-in the platforms were told of, with the time at which they were told."""
-        names = {HARBOUR: self._at_harbour, GYM: self._at_gym}
-        told = [row for name, _ in self._named(request) for row in names[name]()]
-        return {"check_ins": sorted(told, key=lambda row: row["at"])}
+        told = {HARBOUR: told_harbour(self.cobot), GYM: told_gym(self.hive)}
+        rows = [row for name, _ in self._named(request) for row in told[name]]
+        return {"check_ins": sorted(rows, key=lambda row: row["at"])}
 
     def _members(self, request: Request, _author: str, _say: Say) -> Answer:
-        people = {HARBOUR: self._harbour_people, GYM: self._gym_people}
-        asked = [name for name, _ in self._named(request)]
-        return {"members": [who.told(name) for name in asked for who in people[name]()]}
+        """Everybody with a card, and what it is worth."""
+        now = self._clock.wall()
+        people = {HARBOUR: people_of_harbour(self.cobot), GYM: people_of_gym(self.hive, now)}
+        return {"members": [row for name, _ in self._named(request) for row in people[name]]}
 
     def _named(self, request: Request) -> Iterable[tuple[str, SimulatedPlatform]]:
         name = request.get("platform")
         if name is not None and name not in self.platforms:
-            raise ConfigError(f"there is no platform {name!r}; there are: {', '.join(PORTS)}")
+            raise ConfigError(
+                f"there is no platform {name!r}; there are: {', '.join(self.platforms)}"
+            )
         return [(n, p) for n, p in self.platforms.items() if name in (None, n)]
 
-    def _at_harbour(self) -> Iterable[dict[str, Any]]:
-        with self.cobot.lock:
-            members = self.cobot.space.members
-            names = {key: member.name for key, member in members.items()}
-        for stay in self.cobot.check_ins:
-            about = {"until": stay.valid_until, "used_pass": stay.time_pass is not None}
-            yield _told(HARBOUR, stay.member, names.get(stay.member, ""), stay.valid_from) | about
 
-    def _at_gym(self) -> Iterable[dict[str, Any]]:
-        users = self.hive.users
-        for entry in list(self.hive.entries):
-            user = users.get(entry.user_id)
-            name = f"{user.first_name} {user.last_name}" if user else ""
-            yield _told(GYM, str(entry.user_id), name, entry.at) | {"door": entry.door_id}
-
-    def _harbour_people(self) -> Iterable[_Known]:
-        with self.cobot.lock:
-            space = self.cobot.space
-            unused = [one.member for one in space.unused_passes()]
-            for token, key in space.tokens:
-                member = space.members[key]
-                left = unused.count(key) if member.plan.types else None
-                card, about = f"{int(token):08X}", f"plan {member.plan.name}"
-                yield _Known(key, member.name, card, about, left)
-
-    def _gym_people(self) -> Iterable[_Known]:
-        for user in self.hive.users.values():
-            doors = [d.name for d in GYM_DOORS if user.may_enter(d, self._clock.wall())]
-            about = " and ".join(doors) or "no door"
-            name = f"{user.first_name} {user.last_name}"
-            yield _Known(str(user.id), name, user.door_access_id, about)
-
-
-def _listen(platform: SimulatedPlatform, port: int) -> None:
-    try:
-        platform.start(port)
-    except OSError:
-        platform.start()  # any that is free
-
-
-def _told(platform: str, person: str, name: str, at: float) -> dict[str, Any]:
-    return {"platform": platform, "person": person, "name": name, "at": at}
+def _listen(platform: SimulatedPlatform, first: int) -> None:
+    """Start it on the first port that is free, from this one on."""
+    for port in range(first, first + _TRIED):
+        with suppress(OSError):
+            platform.start(port)
+            return
+    raise DoorwardError(f"no port from {first} to {first + _TRIED - 1} is free for a platform")
