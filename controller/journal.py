@@ -7,6 +7,7 @@ look-up sees them; a damaged file is set aside and a new one begins.
 import threading
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -64,6 +65,7 @@ class Journal:
         self._changed = threading.Condition()
         self._closing = False
         self._damaged = False  # a look-up found the file broken
+        self._in_hand = 0  # so many of the first are being written
         self._file: JournalFile | None = None
         self._once = Once(log)
         self.failing = ""  # why writes fail at present
@@ -90,7 +92,7 @@ class Journal:
         ticket = Ticket()
         with self._changed:
             self._waiting.append((entry, ticket))
-            lost = self._waiting.popleft() if len(self._waiting) > _LARGEST_BACKLOG else None
+            lost = self._overflow()
             self._changed.notify_all()
         if lost:
             self._give_up(lost[0])
@@ -152,6 +154,14 @@ class Journal:
         if self._file:
             self._file.close()
 
+    def _overflow(self) -> tuple[Entry, Ticket] | None:
+        """The oldest of too many, but none that is being written just now."""
+        if len(self._waiting) <= _LARGEST_BACKLOG:
+            return None
+        lost = self._waiting[self._in_hand]
+        del self._waiting[self._in_hand]
+        return lost
+
     def _entries_waiting(self, platform: str, person: str) -> list[Entry]:
         with self._changed:
             return [e for e, _ in self._waiting if _enters(e.event, platform, person)]
@@ -166,7 +176,7 @@ class Journal:
         except StoreError as error:
             self._once.trouble("read", "journal cannot be read", error=str(error))
             with self._changed:
-                self._damaged = self._damaged or error.damaged
+                self._damaged = self._damaged or (error.damaged and file is self._file)
                 self._changed.notify_all()
             return nothing
 
@@ -192,7 +202,8 @@ class Journal:
             with self._changed:
                 while not (self._waiting or self._closing or self._damaged):
                     self._changed.wait()
-                batch = list(self._waiting)[:_BATCH]
+                batch = list(islice(self._waiting, _BATCH))
+                self._in_hand = len(batch)
                 if not batch and self._closing:
                     return
             try:
@@ -201,6 +212,7 @@ class Journal:
                 self._note_failure(error)
                 with self._changed:
                     self._damaged = self._damaged or error.damaged
+                    self._in_hand = 0
                     if self._closing:
                         return
                     self._changed.wait_for(lambda: self._closing, timeout=_AGAIN)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from controller.errors import StoreError
 from controller.model import Event, Kind, Mode, Trust, Visit
 from controller.store import open_reader, open_writer, translated
 
@@ -103,13 +104,17 @@ class JournalFile:
         self._path = path
         self._writing, self._reading = threading.Lock(), threading.Lock()
         self._writer = open_writer(path, MIGRATIONS, pragmas=_PRAGMAS)
-        with translated(path, "used"):
-            self._writer.execute("PRAGMA synchronous=FULL")
-            self._writer.execute("INSERT OR IGNORE INTO boot(boot) VALUES (?)", (boot,))
-            query = "SELECT id FROM boot WHERE boot = ?"
-            self._boot: int = self._writer.execute(query, (boot,)).fetchone()[0]
-            self.chain: str = self._writer.execute("SELECT id FROM chain").fetchone()[0]
-        self._reader = open_reader(path, len(MIGRATIONS))
+        try:
+            with translated(path, "used"):
+                self._writer.execute("PRAGMA synchronous=FULL")
+                self._writer.execute("INSERT OR IGNORE INTO boot(boot) VALUES (?)", (boot,))
+                query = "SELECT id FROM boot WHERE boot = ?"
+                self._boot: int = self._writer.execute(query, (boot,)).fetchone()[0]
+                self.chain: str = self._writer.execute("SELECT id FROM chain").fetchone()[0]
+            self._reader = open_reader(path, len(MIGRATIONS))
+        except StoreError:
+            self._writer.close()
+            raise
 
     def write(self, entries: Sequence[Entry]) -> None:
         """Append these, all or none; they are on the disk when this returns."""

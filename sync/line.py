@@ -110,8 +110,8 @@ class Line:
         staging = Staging(self.place.cache, self.place.key, self.platform.name, checks_in=told)
         try:
             self.platform.fetch(staging, progress)
-            if can.confirms_absence:
-                self._confirm_absence(staging, progress)
+            if can.confirms_absence and not accept:
+                self._confirm_absence(staging, progress, dry_run=dry_run)
             with self.place.turn:
                 now = self.clock.wall()
                 changes = staging.changes(now)
@@ -123,11 +123,16 @@ class Line:
         finally:
             staging.close()
 
-    def _confirm_absence(self, staging: Staging, progress: Progress) -> None:
+    def _confirm_absence(self, staging: Staging, progress: Progress, *, dry_run: bool) -> None:
         """A list read page by page can skip a row: ask before taking anybody's access."""
         missing = staging.vanished(self.clock.wall())
-        if len(missing) > CONFIRM_AT_MOST:
-            return
+        most = getattr(self.settings, "confirm_at_most", CONFIRM_AT_MOST)
+        if len(missing) > most:
+            if dry_run:
+                return
+            raise self._not_believed(
+                f"{len(missing)} people vanished from it at once, too many to ask about each"
+            )
         for number, key in enumerate(missing, 1):
             self.platform.still_admitted(key, staging)
             progress("confirming", number, len(missing))
@@ -135,12 +140,15 @@ class Line:
     def _guard(self, changes: Changes) -> None:
         why = believable(changes, self.guard.lost_share, self.guard.lost_least)
         if why:
-            name = self.platform.name
-            raise SuspiciousRoster(
-                f"{name}: the roster it sent is not believed: {why}. The old one stays in force. "
-                f"Look at the platform; see who it is with `doorward sync --platform {name} "
-                f"--dry-run`; if it is right: `doorward sync --platform {name} --accept`"
-            )
+            raise self._not_believed(why)
+
+    def _not_believed(self, why: str) -> SuspiciousRoster:
+        name = self.platform.name
+        return SuspiciousRoster(
+            f"{name}: the roster it sent is not believed: {why}. The old one stays in force. "
+            f"Look at the platform; see who it is with `doorward sync --platform {name} "
+            f"--dry-run`; if it is right: `doorward sync --platform {name} --accept`"
+        )
 
     def _roll(self, now: float, chain: str, watermark: int) -> Roll:
         s = self.settings

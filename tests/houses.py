@@ -15,10 +15,11 @@ from sync.office import Office
 from sync.platforms import PLATFORMS
 from sync.simulator.cobot import SimulatedCobot
 from sync.simulator.cobot_space import Member, PassType, Plan
-from sync.simulator.hive import SimulatedHive
+from sync.simulator.hive import Membership, SimulatedHive, User
 from tests.fakes import FakeClock
 from tests.hives import DOORS
 
+_FAR = 2_000_000_000
 TOKEN, KEY = "a-cobot-token-7f3a", "a-key-for-doors-7f3a"
 UNLIMITED = Plan("plan-always", "Always")
 TEN_DAYS = Plan("plan-ten", "Ten days", (PassType("Day", included=0),))
@@ -56,6 +57,10 @@ cards = [{{ source = "door_access_id", format = "hex" }}]
 doors = {{ gym = "front-01" }}
 {gym}
 """
+
+
+def gym_user(number: int, card: str) -> User:
+    return User(number, f"Guest {number}", "", card, memberships=(Membership(number, 1, _FAR),))
 
 
 class House:

@@ -7,6 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from controller.cards import card_hash
+from controller.journal import Journal
 from controller.model import (
     Allowance,
     DoorRules,
@@ -225,6 +226,12 @@ def entry(
         until if visit else None,
         checks_in,
     )
+
+
+def keep(journal: Journal, *events: Event) -> None:
+    """Append them and wait until they are on disk."""
+    for ticket in [journal.append(event) for event in events]:
+        assert ticket.wait(PATIENCE)
 
 
 def settled(seq: int, platform: str = "cobot") -> Event:

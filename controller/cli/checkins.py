@@ -1,19 +1,35 @@
-"""`doorward checkins`: which entries platforms were told of, and what a person decides of others."""
+"""`doorward checkins`: which entries platforms were told of, and what a person says of others."""
 
-import csv
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from controller.cli.inputs import json_option
-from controller.cli.output import counted, iso, local, plain, print_json, print_table, zone_name
-from controller.cli.reach import ask_sync, cache_of, configured, journal_of, nobody_listens
+from controller.cli.output import (
+    counted,
+    iso,
+    local,
+    print_json,
+    print_table,
+    write_csv,
+    written,
+    zone_name,
+)
+from controller.cli.reach import (
+    ask_sync,
+    cache_of,
+    configured,
+    journal_of,
+    nobody_listens,
+    office_of,
+    own_name,
+)
 from controller.errors import DoorwardError, NotRunning, StoreError
 
 if TYPE_CHECKING:
     from controller.config import Config
+    from controller.model import Recorded
     from sync.office import Office
 
 Row = dict[str, Any]
@@ -28,6 +44,7 @@ _FIELDS = (
     *("uuid", "time", "zone", "name", "platform", "person", "door", "state", "message"),
     *("attempts", "settled", "visit_until"),
 )
+_AT_ONCE = 200  # check-ins in one request: each is put on the disk for itself
 _SHORTEST = 8  # characters of a uuid that stand for it, if they are enough
 
 
@@ -73,16 +90,80 @@ def dismiss(context: click.Context, uuids: tuple[str, ...], *, all_late: bool) -
 
 
 @checkins.command()
-@click.argument("file", type=click.File("w", encoding="utf-8", lazy=False))
+@click.argument("file", type=click.File("w", encoding="utf-8"))
 @click.option("--state", "states", multiple=True, type=click.Choice(_STATES), help="Only these.")
 @click.pass_context
 def export(context: click.Context, file: Any, states: tuple[str, ...]) -> None:
     """Write them to FILE (- is standard output) as CSV, with exact local times and their zone."""
-    writer = csv.DictWriter(file, _FIELDS, lineterminator="\n")
-    writer.writeheader()
-    for row in _known(configured(context)):
-        if row["state"] in (states or _STATES):
-            writer.writerow({name: _cell(value) for name, value in _as_data(row).items()})
+    rows = [row for row in _known(configured(context)) if row["state"] in (states or _STATES)]
+    with written(file):
+        write_csv(file, _FIELDS, map(_as_data, rows))
+
+
+def _move(context: click.Context, what: str, uuids: tuple[str, ...], *, all_late: bool) -> None:
+    """Push or dismiss, through `syncd` if it runs, and show where they stand then."""
+    if bool(uuids) == all_late:
+        raise click.UsageError("name the check-ins, as the list shows them, or say --all-late")
+    config = configured(context)
+    rows = _known(config)
+    late = [row["uuid"] for row in rows if row["state"] == "late"]
+    chosen = late if all_late else [_chosen(rows, each, what)["uuid"] for each in uuids]
+    moved = [uuid for some in _portions(chosen) for uuid in _moved(context, config, what, some)]
+    now = [row for row in _known(config) if row["uuid"] in moved]
+    if context.obj.json:
+        print_json([_as_data(row) for row in now])
+    elif now:
+        print_table(_COLUMNS, [_row(row, _short([row["uuid"] for row in rows])) for row in now])
+    else:
+        click.echo("no check-in is late", err=True)
+    if left := len(chosen) - len(moved):
+        had = counted(left, "check-in has", "check-ins have")
+        raise DoorwardError(f"{had} moved on meanwhile, or syncd has not taken it over yet")
+
+
+def _chosen(rows: list[Row], typed: str, what: str) -> Row:
+    """The check-in that the typed characters stand for, if this can be done to it."""
+    if len(typed) < _SHORTEST:
+        raise click.UsageError(f"{typed!r} is too short; type at least {_SHORTEST} characters")
+    found = [row for row in rows if row["uuid"].startswith(typed.lower())]
+    if not found:
+        raise click.UsageError(f"no check-in begins with {typed!r}; doorward checkins lists them")
+    if len(found) > 1:
+        raise click.UsageError(f"{len(found)} check-ins begin with {typed!r}; type more of it")
+    states = _MOVED_BY_HAND[what]
+    if found[0]["state"] not in states:
+        raise click.UsageError(
+            f"{typed} is {found[0]['state']}; {what} takes what is {', '.join(states)}"
+        )
+    return found[0]
+
+
+def _portions(uuids: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(uuids), _AT_ONCE):
+        yield uuids[start : start + _AT_ONCE]
+
+
+def _moved(context: click.Context, config: "Config", what: str, uuids: list[str]) -> list[str]:
+    """Do it; returns those to which it was done."""
+    try:
+        found: list[str] = ask_sync(config, what, uuids=uuids)["found"]
+    except NotRunning as error:
+        if not nobody_listens(error):
+            raise
+        with office_of(context) as office:
+            found = _by_ourselves(office, what, uuids)
+    return found
+
+
+def _by_ourselves(office: "Office", what: str, uuids: list[str]) -> list[str]:
+    if what == "dismiss":
+        found = office.ledger.dismiss(uuids, own_name(), office.clock.wall())
+    else:
+        found = office.ledger.push(uuids)
+        for platform in office.lines:
+            office.deliver(platform)
+    office.note_settled()
+    return found
 
 
 def _known(config: "Config") -> list[Row]:
@@ -104,12 +185,20 @@ def _known(config: "Config") -> list[Row]:
     return sorted(rows, key=lambda row: (row["at"], row["seq"]))
 
 
-def _waiting(entry: Any) -> Row:
+def _waiting(entry: "Recorded") -> Row:
     event = entry.event
     return {
-        **{"uuid": entry.uuid, "seq": entry.seq, "at": entry.wall, "name": event.name},
-        **{"platform": event.platform, "person": event.person, "door": event.door},
-        **{"state": "pending", "message": "waits for syncd", "attempts": 0, "settled_at": None},
+        "uuid": entry.uuid,
+        "seq": entry.seq,
+        "at": entry.wall,
+        "name": event.name,
+        "platform": event.platform,
+        "person": event.person,
+        "door": event.door,
+        "state": "pending",
+        "message": "waits for syncd",
+        "attempts": 0,
+        "settled_at": None,
         "visit_until": event.visit_until or entry.wall,
     }
 
@@ -134,12 +223,6 @@ def _as_data(row: Row) -> Row:
 def _row(row: Row, short: Callable[[str], str]) -> tuple[str, ...]:
     who = (row["name"], row["platform"], row["door"])
     return (short(row["uuid"]), local(row["at"]), *who, row["state"], row["message"])
-
-
-def _cell(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula: members choose their own names."""
-    risky = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
-    return f"'{value}" if risky else value
 
 
 def _short(uuids: Sequence[str]) -> Callable[[str], str]:

@@ -3,12 +3,17 @@
 Names and messages come from outside: what would steer a terminal is written out instead.
 """
 
+import csv
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import IO
 
 import click
+
+from controller.errors import DoorwardError
 
 _LATEST = 253_402_000_000.0  # in every zone this is still the year 9999
 _PIPE_WIDTH = 10_000  # columns: nothing is folded for a program that reads
@@ -41,6 +46,28 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         console.print(table)
     for line in shown.get().splitlines():
         click.echo(line.rstrip())
+
+
+def write_csv(file: IO[str], fields: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """CSV in which no cell is a formula to a spreadsheet: members choose their own names."""
+    writer = csv.DictWriter(file, fields, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: _cell(value) for name, value in row.items()})
+
+
+@contextmanager
+def written(file: IO[str]) -> Iterator[None]:
+    """While a file is being written: what goes wrong with it becomes one message."""
+    try:
+        yield
+        file.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise DoorwardError(
+            f"{file.name} cannot be written ({error.strerror}); what stands in it is not whole"
+        ) from error
 
 
 def plain(text: str) -> str:
@@ -87,6 +114,11 @@ def counted(number: int, one: str, many: str = "") -> str:
 def masked_cards(last: Iterable[str]) -> list[str]:
     """Last characters, as the cache keeps them, in the way cards are shown."""
     return [f"…{each}" if each else "PIN" for each in last]
+
+
+def _cell(value: object) -> object:
+    risky = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if risky else value
 
 
 def _moment(at: float) -> datetime:

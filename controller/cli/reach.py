@@ -93,6 +93,13 @@ def ask_controller(config: "Config", do: str, **what: object) -> dict[str, Any]:
     return ask(config.run / "door.sock", {"do": do, **what})
 
 
+def ask_sync(config: "Config", do: str, **what: object) -> dict[str, Any]:
+    """One request to `syncd`. Raises `NotRunning` or `Refused`."""
+    from controller.control import ask
+
+    return ask(config.run / "sync.sock", {"do": do, **what}, timeout=60.0)
+
+
 def nobody_listens(error: NotRunning) -> bool:
     """Does the process not run, rather than not answer, or not answer us?"""
     return isinstance(error.__cause__, FileNotFoundError | ConnectionRefusedError)

@@ -28,6 +28,7 @@ class Entry(NamedTuple):
 class SimulatedHive(SimulatedPlatform):
     """One Hive with its own key. Change it by `put`, `remove` and `put_door`, at any time.
 
+    `skipped` are left out of `/users`, as when the list shifts while it is read page by page.
     `refuses` holds reasons that `/users` does not show (user id → message).
     `denial_status` is the HTTP status of a refused `/access`, which the article does not tell.
     """
@@ -48,6 +49,7 @@ class SimulatedHive(SimulatedPlatform):
         self.denial_status = 200
         self.denial_shows_user = False
         self.refuses: dict[int, str] = {}
+        self.skipped: set[int] = set()
         self.entries: list[Entry] = []
         self._clock, self._base = clock, base
         self._doors = {door.door_id: door for door in _given(doors)}
@@ -134,6 +136,8 @@ class SimulatedHive(SimulatedPlatform):
             admitted = [u for u in self._users.values() if any(u.may_enter(d, now) for d in doors)]
             self._listed = sorted(admitted, key=lambda user: user.id)
             self._listed_until = _next_end(admitted, now)
+        if self.skipped:
+            return [user for user in self._listed if user.id not in self.skipped]
         return self._listed
 
     def _access(self, request: Request) -> Response:
