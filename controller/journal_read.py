@@ -3,7 +3,7 @@
 import json
 import math
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -67,11 +67,12 @@ class JournalReader:
         rows = self._rows(query, (*values, -1 if last is None else last))
         return [recorded(row) for row in reversed(rows)]
 
-    def walk(self, since: float = 0.0, until: float = math.inf) -> Iterator[Recorded]:
+    def walk(self, since: float = 0.0, until: float = math.inf) -> Generator[Recorded]:
         """Every event of [since, until) (wall), in order; not held in memory."""
         end = (1 << 62) if math.isinf(until) else int(until * 1000)
         query = f"{_SELECT} WHERE e.wall_ms >= ? AND e.wall_ms < ? ORDER BY e.seq"
-        return map(recorded, self._stream(query, (int(since * 1000), end)))
+        for row in self._stream(query, (int(since * 1000), end)):
+            yield recorded(row)
 
     def open_check_ins(self, platform: str, *, after: int, limit: int) -> list[Recorded]:
         """Check-ins of this platform whose delivery is not settled, in order, after a position."""

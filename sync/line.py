@@ -75,10 +75,9 @@ class Line:
         self.backoff.worked()
 
     def failed(self, error: DoorwardError) -> None:
-        """Learn from an error; those that say nothing about the line change nothing."""
-        if isinstance(error, Unavailable | Unauthorized):
-            after = getattr(error, "retry_after", None)
-            self.backoff.failed(self.clock.monotonic(), random.random(), after)  # noqa: S311
+        """Learn from an error: leave the platform in peace for a while, ever longer."""
+        after = getattr(error, "retry_after", None)
+        self.backoff.failed(self.clock.monotonic(), random.random(), after)  # noqa: S311
 
     def pull(self, progress: Progress, *, accept: bool = False, dry_run: bool = False) -> Report:
         """Fetch the roster and put it in force. Raises `DoorwardError`; the old one then stays."""
@@ -97,7 +96,8 @@ class Line:
 
     def _pull_failed(self, error: DoorwardError, *, dry_run: bool) -> None:
         name = self.platform.name
-        self.failed(error)
+        if isinstance(error, Unavailable | Unauthorized):  # else the line itself is well
+            self.failed(error)
         self.failure, self.retry = str(error), isinstance(error, Unavailable)
         self._once.trouble("pull", "roster not fetched", platform=name, error=str(error))
         if not dry_run:

@@ -53,7 +53,14 @@ class TestContract(PlatformContract):
                 "/spaces/space-harbour/bookings",
             )
             loft.clock.step(-8 * HOUR)  # 3 at night: yesterday's check-ins may still run
-            yield World(cobot, loft, lists)
+            yield World(cobot, loft, lists, optional=("/api/work_sessions",))
+
+
+def test_a_space_without_the_list_of_older_check_ins_is_read_all_the_same(loft: Loft) -> None:
+    ada = loft.add_member("Ada Ruiz", cards=["0077705923"])
+    loft.clock.step(-8 * HOUR)  # 3 at night
+    loft.fault = Fault("status", "work_sessions", status=404)
+    assert fetched(cobot_at(loft)).cards[ada.id] == ["32:04A1B2C3"]
 
 
 # A member

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -28,10 +29,13 @@ CHILDREN = {"door.sock": "controller", "sync.sock": "syncd", "town.sock": "platf
 SOCKETS = tuple(CHILDREN)
 
 
-def doorward(*words: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
+def doorward(
+    *words: str, home: Path | None = None, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Type a command, in a directory of its own, and wait for its end."""
+    command = [*DOORWARD, *words]
     return subprocess.run(
-        [*DOORWARD, *words], cwd=home, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=home, env=env, capture_output=True, text=True, timeout=120, check=False
     )
 
 
@@ -111,13 +115,11 @@ def test_every_step_of_the_story_comes_true_and_no_full_card_number_is_left(
             assert not any(number.encode() in each for each in left), who.name
 
 
-def test_without_a_directory_nothing_is_left_behind(tmp_path: Path) -> None:
-    env = {**os.environ, "TMPDIR": str(tmp_path)}
-    done = subprocess.run(
-        [*DOORWARD, "demo"], env=env, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert list(tmp_path.iterdir()) == []
+def test_without_a_directory_nothing_is_left_behind() -> None:
+    with TemporaryDirectory() as short:  # a path of pytest's own is too long for sockets
+        done = doorward("demo", env={**os.environ, "TMPDIR": short})
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert list(Path(short).iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -137,6 +139,19 @@ def test_a_step_that_does_not_come_true_is_named(
     assert re.search(rf"^  seen: +{seen}$", done.stderr, re.MULTILINE), done.stderr
     assert f"{tmp_path}/logs/" in done.stderr
     assert (tmp_path / "logs" / "syncd.log").stat().st_size
+
+
+def test_a_platform_that_dies_in_the_middle_is_noticed(tmp_path: Path) -> None:
+    with (tmp_path / "said").open("w") as said:
+        playing = subprocess.Popen(
+            [*DOORWARD, "demo", "--dir", str(tmp_path / "var")], stdout=said, stderr=said
+        )
+    shown = (tmp_path / "said").read_text
+    until(lambda: "2. A stranger" in shown(), "the second scene")
+    os.kill(ask(Places(tmp_path / "var").town, {"do": "status"})["pid"], signal.SIGKILL)
+    assert playing.wait(PATIENCE) == 1
+    assert "scene '2. A stranger' did not come true" in shown()
+    assert "platforms has ended (signal 9)" in shown()
 
 
 # The sandbox

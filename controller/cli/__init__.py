@@ -1,7 +1,9 @@
 """The command `doorward`. Each subcommand is imported only when it is called."""
 
 import importlib
+import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +45,15 @@ class Context:
 
 
 class _Lazy(click.Group):
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Whoever read our output has stopped; what Python would still flush goes nowhere.
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise click.exceptions.Exit(141) from None
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return sorted(COMMANDS)
 
@@ -83,6 +94,7 @@ def main() -> None:
     except DoorwardError as error:
         click.echo(f"doorward: {error}", err=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.exit(141)
+    except OSError as error:
+        click.echo(f"doorward: {error}", err=True)
+        sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from controller.config import Config
 
 _SHOWN = 10  # people of whom one must be chosen
+_NO_PIN = 8  # characters; what is shorter may be typed at a keypad
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class Answer:
     whom: str
     case: Case | None
     obstacle: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Is it somebody's?"""
+        return self.case is not None and bool(self.case.facts.holders)
 
     @property
     def opens(self) -> bool:
@@ -76,8 +82,8 @@ class _Question:
         if person := self._exactly(who):
             return list(self._of_person(person))
         cards, without_key = self._of_card(who)
-        if any(answer.case and answer.case.facts.holders for answer in cards):
-            return cards
+        if any(answer.known for answer in cards):
+            return sorted(cards, key=lambda answer: not answer.known)
         try:
             if person := self._called(who):
                 return list(self._of_person(person))
@@ -88,7 +94,9 @@ class _Question:
             raise without_key
         if not any(answer.case for answer in cards):
             why = "; ".join(f"{answer.whom}: {answer.obstacle}" for answer in cards)
-            raise click.UsageError(f"nobody is called {_shown(who)}, and it is no card ({why})")
+            raise click.UsageError(
+                f"nobody is called {_shown(who)}, and it is no card here ({why})"
+            )
         return cards
 
     def _exactly(self, who: str) -> Person | None:
@@ -135,14 +143,15 @@ class _Question:
             return [], error
 
     def _at_readers(self, text: str, card: CardFormat, readers: list[str]) -> Answer:
-        what = "PIN" if card.form == "pin" else f"card {mask(text)}"
-        whom = f"{what} at reader {', '.join(readers)} ({card.form})"
+        where = f"at reader {', '.join(readers)} ({card.form})"
         try:
             canonical = card.canonical(text)
         except ValueError as error:
-            return Answer(whom, None, f"cannot be read there: it {error}")
+            return Answer(f"card {_masked(text)} {where}", None, f"cannot be read: it {error}")
         hashed = card_hash(key_of(self.config), canonical)
-        return Answer(whom, self._decided(self.know.facts_by_hash(hashed, self.rules)))
+        what = "PIN" if card.form == "pin" else f"card {_masked(text, canonical)}"
+        case = self._decided(self.know.facts_by_hash(hashed, self.rules))
+        return Answer(f"{what} {where}", case)
 
     def _decided(self, facts: Facts) -> Case:
         return decided(self.rules, self.mode, facts, self.now)
@@ -160,7 +169,12 @@ def _one(found: list[Person], who: str) -> Person:
 
 def _shown(who: str) -> str:
     """As typed, unless it may be a card number."""
-    return mask(who) if any(c.isdigit() for c in who) else repr(who)
+    return "that" if any(c.isdigit() for c in who) else repr(who)
+
+
+def _masked(typed: str, canonical: str = "") -> str:
+    """The end of a card, as events show it if it can be read; of what may be a PIN, nothing."""
+    return mask(canonical.partition(":")[2] or typed) if len(typed) >= _NO_PIN else "…"
 
 
 def _keyholders(config: "Config") -> "Cache | None":

@@ -90,14 +90,14 @@ def dismiss(context: click.Context, uuids: tuple[str, ...], *, all_late: bool) -
 
 
 @checkins.command()
-@click.argument("file", type=click.File("w", encoding="utf-8"))
+@click.argument("file")
 @click.option("--state", "states", multiple=True, type=click.Choice(_STATES), help="Only these.")
 @click.pass_context
-def export(context: click.Context, file: Any, states: tuple[str, ...]) -> None:
+def export(context: click.Context, file: str, states: tuple[str, ...]) -> None:
     """Write them to FILE (- is standard output) as CSV, with exact local times and their zone."""
     rows = [row for row in _known(configured(context)) if row["state"] in (states or _STATES)]
-    with written(file):
-        write_csv(file, _FIELDS, map(_as_data, rows))
+    with written(file) as out:
+        write_csv(out, _FIELDS, map(_as_data, rows))
 
 
 def _move(context: click.Context, what: str, uuids: tuple[str, ...], *, all_late: bool) -> None:

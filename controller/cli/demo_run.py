@@ -14,6 +14,10 @@ from controller.cli.story import Story, beginning
 from controller.clock import SystemClock
 from controller.errors import DoorwardError
 
+_TITLE = "Doorward: a story of a door that needs no network"
+_ABOUT = """\
+Controller, sync, a simulated Cobot and a simulated Hive run as processes of their own.
+Only hardware, platforms and calendar are simulated; the rest is what runs at a door."""
 _PORTS = (20_000, 32_000)  # any of them: a line that is cut must not be taken by another sandbox
 
 
@@ -35,11 +39,7 @@ def run(home: Path | None, sabotage: str | None) -> None:
 def _play(where: Path, sabotage: str | None) -> None:
     clock = SystemClock(where, mode="always")
     begun = clock.monotonic()
-    click.echo(
-        click.style("Doorward: a story of a door that needs no network", bold=True)
-        + "\n\nController, sync, a simulated Cobot and a simulated Hive run as processes of their "
-        "own.\nOnly the hardware, the platforms and the calendar are simulated; nothing is staged."
-    )
+    click.echo(f"{click.style(_TITLE, bold=True)}\n\n{_ABOUT}")
     offset = beginning(clock.wall()) - clock.wall()
     port = random.randrange(*_PORTS)  # noqa: S311 - it need not be a secret
     with Sandbox(where, offset=offset, port=port) as sandbox:

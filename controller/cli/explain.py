@@ -78,6 +78,9 @@ def _as_left(config: "Config", door: str) -> tuple[Mode, float | None, Now]:
 
 def _print(config: "Config", found: "list[Answer]", door: str, now: Now) -> None:
     for answer in found:
+        if found[0].known and not answer.known:
+            click.echo(plain(f"{answer.whom}: {answer.obstacle or 'nobody holds it'}"))
+            continue
         click.echo(plain(f"{answer.whom} at {config.doors[door].name}, {local(now.wall)}"))
         for line in _lines(answer):
             click.echo(plain(line))

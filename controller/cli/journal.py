@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, Any
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -53,13 +54,13 @@ def verify(context: click.Context) -> None:
 
 
 @journal.command()
-@click.argument("file", type=click.File("w", encoding="utf-8"))
+@click.argument("file")
 @click.option("--from", "since", help="From then on; a day begins at midnight.")
 @click.option("--to", "until", help="Until then; a day without a time is included whole.")
 @click.option("--format", "form", type=click.Choice(("csv", "jsonl")), default="csv")
 @click.pass_context
 def export(
-    context: click.Context, file: IO[str], since: str | None, until: str | None, form: str
+    context: click.Context, file: str, since: str | None, until: str | None, form: str
 ) -> None:
     """Write events to FILE (- is standard output), in order, as they were written."""
     config = configured(context)
@@ -69,12 +70,15 @@ def export(
         span["since"] = moment(since, now)
     if until:
         span["until"] = moment(until, now, whole_day=True)
-    with journal_of(config) as reader, written(file):
-        entries = reader.walk(**span)
+    with (
+        journal_of(config) as reader,
+        closing(reader.walk(**span)) as entries,
+        written(file) as out,
+    ):
         if form == "csv":
-            write_csv(file, _FIELDS, map(_flat, entries))
+            write_csv(out, _FIELDS, map(_flat, entries))
         else:
-            file.writelines(_lines(entries))
+            out.writelines(_lines(entries))
 
 
 def _print(verdict: "Verdict", newest: "Recorded | None") -> None:

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
 from typing import IO
 
 import click
@@ -40,12 +42,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text(plain(cell)) for cell in row))
-    on_terminal = sys.stdout.isatty()
-    console = Console(file=sys.stdout, width=None if on_terminal else _PIPE_WIDTH)
-    with console.capture() as shown:
-        console.print(table)
-    for line in shown.get().splitlines():
-        click.echo(line.rstrip())
+    shown, terminal = StringIO(), sys.stdout.isatty()
+    console = Console(file=shown, force_terminal=terminal, width=None if terminal else _PIPE_WIDTH)
+    console.print(table)
+    click.echo("\n".join(line.rstrip() for line in shown.getvalue().splitlines()))
 
 
 def write_csv(file: IO[str], fields: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
@@ -57,16 +57,20 @@ def write_csv(file: IO[str], fields: Sequence[str], rows: Iterable[Mapping[str, 
 
 
 @contextmanager
-def written(file: IO[str]) -> Iterator[None]:
-    """While a file is being written: what goes wrong with it becomes one message."""
+def written(name: str) -> Iterator[IO[str]]:
+    """The file of that name, made anew, or standard output for `-`; `DoorwardError` if it fails."""
     try:
-        yield
-        file.flush()
+        if name == "-":
+            yield sys.stdout
+            sys.stdout.flush()
+            return
+        with Path(name).open("w", encoding="utf-8") as file:
+            yield file
     except BrokenPipeError:
         raise
     except OSError as error:
         raise DoorwardError(
-            f"{file.name} cannot be written ({error.strerror}); what stands in it is not whole"
+            f"{name} cannot be written ({error.strerror}); what may stand in it is not whole"
         ) from error
 
 

@@ -111,7 +111,8 @@ def _platform(name: str, row: dict[str, Any] | None, line: dict[str, Any] | None
 def _at_doors(controller: dict[str, Any]) -> Iterator[str]:
     for door in controller["doors"]:
         for part, why in door["unwell"].items():
-            yield f"door {door['id']}: {why if part == 'door' else f'{part}: {why}'}"
+            told = part == "door" or f"{door['id']}/{part}" in why
+            yield f"door {door['id']}: {why if told else f'{part}: {why}'}"
     journal = controller["journal"]
     if journal["failing"]:
         yield (

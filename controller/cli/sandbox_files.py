@@ -29,6 +29,7 @@ every = "1m"
 [doors.front]
 name = "Front door"
 admits = ["harbour/plan:*", "harbour/resource:*", "gym/door:front-01", "keyholders/*"]
+open_for = "3s"
 lock = { driver = "sim" }
 contact = { driver = "sim" }
 exit_button = { driver = "sim" }

@@ -8,7 +8,7 @@ import click
 
 from controller.cli.doors import last_scan
 from controller.cli.inputs import complete_doors, json_option
-from controller.cli.output import lasting, local, plain, print_json, print_table
+from controller.cli.output import iso, lasting, local, plain, print_json, print_table
 from controller.cli.reach import ask_controller, clock_of, configured, known_door
 from controller.errors import ConfigError
 
@@ -39,14 +39,12 @@ def scan(context: click.Context, door: str, card: str, reader: str) -> None:
     answer = ask_controller(config, "sim", door=door, act="scan", text=text)
     fresh = answer["last"] if answer["last"] != before else None
     if context.obj.json:
-        print_json({"door": door, "decided": fresh is not None, **_devices(answer)})
+        last = fresh and {**fresh, "at": iso(fresh["at"])}
+        print_json({"door": door, **_devices(answer), "decided": last})
     elif fresh:
         click.echo(plain(f"{door}: {last_scan(fresh)}"))
     else:
-        click.echo(
-            f"{door}: nothing was decided: the same card again within repeat_after, or no card by "
-            "the reader's settings; doorward events shows which"
-        )
+        click.echo(f"{door}: nothing was decided: {_why_not(config, door, reader, card)}")
 
 
 def _act(name: str, words: str, *, at_reader: bool = False) -> None:
@@ -115,6 +113,20 @@ def clock(context: click.Context, shift: str) -> None:
         click.echo(f"{local(now)} ({moved})")
 
 
+def _why_not(config: "Config", door: str, reader: str, card: str) -> str:
+    """Why a scan led to no decision."""
+    readers = config.doors[door].readers
+    name = reader or next((n for n, each in readers.items() if each.kind == "sim"), "")
+    try:
+        readers[name].card.card_format().canonical(card)
+    except ValueError as error:
+        return f"that is no card by the settings of reader {name}: it {error}"
+    except KeyError:
+        return "there is no such reader"
+    again = lasting(config.doors[door].repeat_after)
+    return f"the same card again within {again} counts once"
+
+
 def _seconds(shift: str) -> float:
     from controller.config_types import seconds
 
@@ -152,7 +164,7 @@ def _set_offset(config: "Config", offset: float) -> None:
 
 
 def _devices(answer: dict[str, Any]) -> dict[str, Any]:
-    return {name: each for name, each in answer.items() if name != "ok"}
+    return {name: each for name, each in answer.items() if name not in ("ok", "last")}
 
 
 def _print_devices(doors: dict[str, dict[str, Any]]) -> None:
@@ -161,8 +173,7 @@ def _print_devices(doors: dict[str, dict[str, Any]]) -> None:
         [
             (door, device, ", ".join(f"{name} {_word(value)}" for name, value in state.items()))
             for door, answer in doors.items()
-            for device, state in answer.items()
-            if device not in ("ok", "last")
+            for device, state in _devices(answer).items()
         ],
     )
 

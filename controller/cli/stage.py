@@ -6,7 +6,7 @@ import sys
 import textwrap
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
 import click
@@ -18,8 +18,10 @@ from controller.clock import OFFSET, SkewedClock, SystemClock
 from controller.errors import DoorwardError, Unavailable
 
 _WIDTH = 96
+_WIDEST = 104  # of a table
 _TZ = "CET-1CEST,M3.5.0,M10.5.0/3"  # Berlin's, for machines without a database of zones
 _WITHIN = 20.0  # seconds in which what must come has come
+_ENDS_WITHIN = 60.0  # seconds for a command
 _GREEN, _RED = "green", "red"
 
 
@@ -53,6 +55,11 @@ class Stage:
         """A paragraph of the story."""
         click.echo(textwrap.fill(text, _WIDTH, initial_indent="   ", subsequent_indent="   "))
 
+    def pass_by(self, text: str) -> None:
+        """What lies between two scenes."""
+        click.echo()
+        self.tell(text)
+
     def happens(self, text: str, *, good: bool = True) -> None:
         """One line of what can be seen, with its time."""
         at = f"{datetime.fromtimestamp(self.now(), self.zone):%H:%M:%S}"
@@ -61,23 +68,17 @@ class Stage:
 
     def doorward(self, *words: str, code: int = 0) -> str:
         """Run a real command, show it and what it says; it must end with `code`."""
-        config = str(self.sandbox.places.config)
-        done = subprocess.run(  # noqa: S603 - this very program
-            [sys.executable, "-P", "-m", "controller.cli", "--config", config, *words],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "TZ": _TZ},
-        )
+        shown = "doorward " + " ".join(f'"{word}"' if " " in word else word for word in words)
+        click.echo(click.style(f"   $ {shown}", fg="cyan"))
+        try:
+            done = self._run(words)
+        except subprocess.TimeoutExpired:
+            self.fail(shown, "it ends", f"it did not within {_ENDS_WITHIN:.0f} s")
         said = (done.stdout + done.stderr).rstrip()
-        shown = " ".join(f'"{word}"' if " " in word else word for word in words)
-        click.echo(click.style(f"   $ doorward {shown}", fg="cyan"))
-        click.echo(textwrap.indent("\n".join(map(plain, said.splitlines())), "     "))
+        for line in said.splitlines():
+            click.echo(_folded(plain(line)))
         if done.returncode != code:
-            self.fail(
-                f"doorward {shown}", f"it ends with {code}", f"it ended with {done.returncode}"
-            )
+            self.fail(shown, f"it ends with {code}", f"it ended with {done.returncode}")
         return said
 
     def holds(self, what: str, expected: object, seen: object) -> None:
@@ -99,12 +100,34 @@ class Stage:
             self.fail(what, expected, look())
         self.holds(what, expected, expected)
 
-    def fail(self, what: str, expected: object, seen: object) -> None:
+    def fail(self, what: str, expected: object, seen: object) -> NoReturn:
         """Raises `Untrue`."""
         raise Untrue(
             f"scene {self._scene!r} did not come true: {what}\n"
             f"  expected: {_shown(expected)}\n  seen:     {_shown(seen)}"
         )
+
+    def _run(self, words: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+        config = str(self.sandbox.places.config)
+        return subprocess.run(  # noqa: S603 - this very program
+            [sys.executable, "-P", "-m", "controller.cli", "--config", config, *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_ENDS_WITHIN,
+            env={**os.environ, "TZ": _TZ},
+        )
+
+
+def _folded(line: str) -> str:
+    """A line of a command's output, indented; what is far too long goes on in a line below."""
+    indent = " " * (5 + len(line) - len(line.lstrip()))
+    if len(line) <= _WIDEST:
+        return f"     {line}".rstrip()
+    return textwrap.fill(
+        line.lstrip(), _WIDEST, initial_indent=indent, subsequent_indent=f"{indent}  "
+    )
 
 
 def _shown(value: Any) -> str:

@@ -14,8 +14,9 @@ from controller.cache import Cache
 from controller.cards import mask
 from controller.cli.sandbox import pause
 from controller.cli.sandbox_files import ZONE
-from controller.cli.stage import Stage
+from controller.cli.stage import Stage, Untrue
 from controller.control import ask
+from controller.errors import DoorwardError
 from controller.journal_read import JournalReader
 from controller.model import Kind, Reason, Recorded
 from sync.simulator.townspeople import (
@@ -54,7 +55,7 @@ class Story:
         self._last_scan: dict[str, tuple[str, float]] = {}  # door → card and when (monotonic)
 
     def play(self) -> None:
-        """Raises `Untrue` at the first step that does not come true."""
+        """Raises `Untrue` at the first step that does not come true, or when a process fails."""
         for scene in (
             self._connected,
             self._stranger,
@@ -66,12 +67,20 @@ class Story:
             self._late,
             self._proof,
         ):
-            scene()
+            try:
+                scene()
+            except Untrue:
+                raise
+            except DoorwardError as error:
+                self._stage.fail("something failed", "every process does its work", str(error))
 
     def _connected(self) -> None:
         stage = self._stage
         stage.scene("The line is up")
-        stage.tell("Doorward asks the platforms who may enter where, and keeps the answer.")
+        stage.tell(
+            "When it started, Doorward asked the platforms who may enter where, and kept the "
+            "answer. It asks again: nothing is new."
+        )
         stage.doorward("sync")
         self._enters(NORA, "front", "new")
         stage.comes("the Cobot itself shows her as checked in, once", [NORA.name], self._told)
@@ -79,7 +88,8 @@ class Story:
     def _stranger(self) -> None:
         stage = self._stage
         stage.scene("A stranger")
-        stage.comes("five seconds later the front door is locked again", False, self._is_released)
+        stage.tell("Somebody tries a card found in the street.")
+        stage.comes("the front door has locked itself again", False, self._is_released)
         self._refused(STRANGER, "front", Reason.UNKNOWN)
         stage.holds("the platforms hear nothing of it", [NORA.name], self._told())
 
@@ -96,6 +106,7 @@ class Story:
     def _still_open(self) -> None:
         stage = self._stage
         stage.scene("The doors go on")
+        stage.tell("Two members, one who comes back from lunch, and the caretaker.")
         self._enters(WEN, "front", "new")
         self._enters(TOVE, "gym", "new")
         self._enters(NORA, "front", "again")
@@ -107,6 +118,7 @@ class Story:
     def _last_pass(self) -> None:
         stage = self._stage
         stage.scene("The last day pass")
+        stage.tell("Idris pays as he goes, and the Cobot cannot be asked what he has left.")
         left = {who["id"]: who["passes"] for who in self._members(HARBOUR)}
         stage.holds("Idris has one day pass left at the Cobot", 1, left[IDRIS.id])
         event = self._enters(IDRIS, "front", "new")
@@ -114,7 +126,7 @@ class Story:
 
     def _next_day(self) -> None:
         stage = self._stage
-        stage.tell("A night goes by, and a day. The line is still down.")
+        stage.pass_by("A night goes by, and a day. The line is still down.")
         stage.doorward("sim", "clock", "+1d")
         stage.scene("The next day")
         self._refused(IDRIS, "front", Reason.NO_PASS)
@@ -174,13 +186,14 @@ class Story:
         return event
 
     def _refused(self, who: Player, door: str, reason: Reason) -> None:
-        """Somebody is not let in, for this reason."""
-        stage = self._stage
-        before, locked = self._newest(), self._devices(door)["lock"]["releases"]
+        """Somebody is not let in, for this reason, by a door that was shut and stays so."""
+        stage, sandbox = self._stage, self._stage.sandbox
+        sandbox.wait_until(lambda: not self._is_released(door), f"{door} is locked again")
+        before, locked = self._newest(), self._devices(door)["lock"]
         seen = self._scan(who, door)
         light = (seen["indicator"]["signal"], seen["indicator"]["text"])
         stage.holds_quietly("the light is red", ("denied", reason.value), light)
-        stage.holds_quietly("the lock does not move", locked, seen["lock"]["releases"])
+        stage.holds_quietly("the lock does not move", locked, seen["lock"])
         self._happens(who, door, f"red “{light[1]}” · lock shut", good=False)
         event = self._event_since(before)
         stage.holds(f"entry {event.seq} of the journal", reason.value, event.event.reason)
@@ -202,8 +215,8 @@ class Story:
     def _sim(self, door: str, **what: str) -> dict[str, Any]:
         return ask(self._places.run / "door.sock", {"do": "sim", "door": door, **what})
 
-    def _is_released(self) -> bool:
-        return bool(self._devices("front")["lock"]["released"])
+    def _is_released(self, door: str = "front") -> bool:
+        return bool(self._devices(door)["lock"]["released"])
 
     def _newest(self) -> int:
         with closing(self._journal()) as journal:

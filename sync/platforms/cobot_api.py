@@ -35,6 +35,9 @@ _LIMITS = (
     ),
 )
 
+# To a check-in: whatever says that it was or was not made, rather than that something is broken.
+_ANSWERS = (200, 201, 204, 400, 404, 409, 410, 422)
+
 
 @dataclass(frozen=True, slots=True)
 class Space:
@@ -105,9 +108,12 @@ class CobotApi:
         """Today's, of everybody."""
         return self._list("check-in", "check_ins")
 
-    def work_sessions(self, since: float, until: float) -> Iterator[Row]:
-        """The check-ins of a stretch of time, of everybody."""
-        return self._list("check-in", "work_sessions", _stretch(since, until))
+    def work_sessions(self, since: float, until: float, *, optional: bool = False) -> Iterator[Row]:
+        """The check-ins of a stretch of time, of everybody.
+
+        `optional`: none, rather than an error, where there is no such list.
+        """
+        return self._list("check-in", "work_sessions", _stretch(since, until), optional=optional)
 
     def bookings(self, since: float, until: float) -> Iterator[Row]:
         """Those that overlap a stretch of time, of all rooms."""
@@ -119,7 +125,7 @@ class CobotApi:
     def start_work_session(self, member: str) -> Reply:
         """Check someone in, now."""
         path = f"/api/memberships/{quote(member, safe='')}/work_sessions"
-        return self._line.request("POST", path, accept=(200, 201, 204, 404, 422))
+        return self._line.request("POST", path, accept=_ANSWERS)
 
     def scopes(self) -> set[str] | None:
         """What our token may do; None where that cannot be asked for."""
@@ -161,10 +167,16 @@ class CobotApi:
         raise BadReply(f"Cobot: {path} has more than {_MOST_PAGES} pages")
 
     def _list(
-        self, what: str, path: str, params: dict[str, str | int] | None = None
+        self,
+        what: str,
+        path: str,
+        params: dict[str, str | int] | None = None,
+        *,
+        optional: bool = False,
     ) -> Iterator[Row]:
-        reply = self._line.request("GET", f"/api/{path}", params=params)
-        return rows(f"Cobot {what}", reply.json())
+        accept = (200, 404) if optional else (200,)
+        reply = self._line.request("GET", f"/api/{path}", params=params, accept=accept)
+        return iter(()) if reply.status == 404 else rows(f"Cobot {what}", reply.json())
 
     def _ask_space(self) -> Space:
         name = self._settings.space

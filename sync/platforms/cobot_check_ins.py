@@ -58,7 +58,7 @@ class CheckIns:
         found = list(_sessions(self._api.check_ins()))
         if now - today < max(self._rollover, self.longest_stay):
             since = today - max(_DAY, self.longest_stay)
-            found += _sessions(self._api.work_sessions(since, today))
+            found += _sessions(self._api.work_sessions(since, today, optional=True))
         return found
 
     def tell(self, check_in: CheckIn) -> Outcome:

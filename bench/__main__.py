@@ -1,0 +1,80 @@
+"""`python -m bench`: all measurements, or those named; see docs/measurements.md."""
+
+import argparse
+import sqlite3
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bench import controller, decide, pull, push, scan, start
+from bench.figures import LIMITS, RESULTS, Figures, keep, missed, verdict
+from bench.machine import ROOT, measured_on
+from controller.errors import DoorwardError
+from controller.logs import configure
+
+BENCHMARKS: dict[str, Callable[[Path], Figures]] = {
+    "decide": decide.measure,
+    "decide_during_sync": decide.measure_during_sync,
+    "scan": scan.measure,
+    "pull": pull.measure,
+    "controller": controller.measure,
+    "start": start.measure,
+    "push": push.measure,
+}
+
+_FAILURES = (DoorwardError, OSError, RuntimeError, AssertionError, sqlite3.Error)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, keep; 1 if a measurement failed or a limit was missed."""
+    chosen = _chosen(arguments)
+    configure("bench", "warning")
+    chosen.dir.mkdir(parents=True, exist_ok=True)
+    on = measured_on(chosen.dir)
+    print(", ".join(f"{what} {value}" for what, value in on.items()))
+    figures, failed = _measured(chosen.names or list(BENCHMARKS), chosen.dir)
+    keep(chosen.results, figures, on)
+    over = missed(figures)
+    print(f"\n{len(figures)} figures are in {chosen.results}")
+    for key in over:
+        print(f"missed: {key} {figures[key]:g}, at most {LIMITS[key].told(figures)}")
+    for name in failed:
+        print(f"failed: {name}")
+    return 1 if over or failed else 0
+
+
+def _chosen(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="NAME")
+    parser.add_argument("--dir", type=Path, default=ROOT / "var", help="where databases are made")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the file to write")
+    return parser.parse_args(arguments)
+
+
+def _measured(names: Sequence[str], directory: Path) -> tuple[Figures, list[str]]:
+    """All figures, and the names of those measurements that failed."""
+    figures: Figures = {}
+    failed = []
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=directory) as work:
+        for name in names:
+            begin = time.perf_counter()
+            print(f"\n{name}: {BENCHMARKS[name].__doc__}")
+            try:
+                fresh = BENCHMARKS[name](Path(work))
+            except _FAILURES:
+                # One that fails must not cost the figures of the others.
+                traceback.print_exc()
+                failed.append(name)
+                continue
+            figures |= fresh
+            for key in fresh:
+                print(verdict(key, figures))
+            print(f"  took {time.perf_counter() - begin:.0f} s", flush=True)
+    return figures, failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

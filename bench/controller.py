@@ -1,0 +1,38 @@
+"""The real `doorward controller`: its memory after many scans, and what a scan writes."""
+
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+
+from bench.crowd import EVENTS, PEOPLE, card, frequent, stocked
+from bench.figures import Figures
+from bench.machine import memory, written
+from bench.place import configured, running
+
+
+def measure(
+    work: Path, *, people: int = PEOPLE, events: int = EVENTS, scans: int = 10_000
+) -> Figures:
+    """So many scans of different members by the simulator's socket.
+
+    The later half is the steady state. Each scan is a new visit with a check-in to tell.
+    """
+    place = stocked(work, people, events)
+    cards = [card(number) for number in islice(frequent(people), scans)]
+    with running("controller", configured(place)) as controller:
+        idle, _ = memory(controller.pid)
+        half = len(cards) // 2
+        reasons = Counter(controller.scan(text) for text in cards[:half])
+        disk, handed = written(controller.pid)
+        reasons.update(controller.scan(text) for text in cards[half:])
+        disk_after, handed_after = written(controller.pid)
+        resident, peak = memory(controller.pid)
+    wal = handed_after - handed
+    measured = len(cards) - half
+    print(f"  {dict(reasons)}")
+    print(f"  {idle} MiB when ready, {resident} after {len(cards):,} scans, {peak} at its peak")
+    print(f"  {wal / measured:,.0f} bytes a scan handed to write(), by {measured:,} scans")
+    return {
+        "controller_rss_mib": resident,
+        "bytes_written_per_scan": round((disk_after - disk) / measured),
+    }

@@ -1,0 +1,123 @@
+"""From a card held to the reader until the lock is told to release, the event on disk before it.
+
+The real controller in this process, with simulated devices; the lock notes when it is told. Between
+the scans a bare synced insert into another file of the same directory is timed: the floor.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+from bench.crowd import EVENTS, PEOPLE, card, frequent, stocked
+from bench.figures import Figures, percentile, spread, us
+from bench.place import configured
+from controller.config import load
+from controller.daemon import Controller
+from controller.journal_read import JournalReader
+from hw import TABLES
+from hw.sim import SimLock, SimReader, SimSettings
+
+_OPEN_FOR = 0.02  # seconds: the lock must be shut again before the next scan
+_WARM_UP = 100
+_PATIENCE = 5.0
+
+
+class TimedLock(SimLock):
+    """Notes when it was told to release, and how far the journal on disk was at that moment."""
+
+    def __init__(self, settings: SimSettings, name: str) -> None:
+        super().__init__(settings, name)
+        self.told_at = self.on_disk = 0
+        self.newest: Callable[[], int] = lambda: 0
+
+    def release(self) -> None:
+        self.told_at = time.perf_counter_ns()
+        self.on_disk = self.newest()
+        super().release()
+
+
+def measure(
+    work: Path, *, people: int = PEOPLE, events: int = EVENTS, scans: int = 2_500
+) -> Figures:
+    """Scans of different members, each after all of the one before is over."""
+    place = stocked(work, people, events)
+    devices = {**TABLES, "lock": {"sim": f"{__name__}:TimedLock"}}
+    config = load(configured(place, open_for=_OPEN_FOR), devices=devices)
+    warm_up = min(_WARM_UP, scans)
+    cards = [card(number) for number in islice(frequent(people), scans + warm_up)]
+    with Controller(config) as controller, _served(controller), _floor(config.data) as insert:
+        one_scan = _scanner(controller, config.data / "journal.db")
+        spans, floors, late = [], [], 0
+        for text in cards:
+            span, on_disk = one_scan(text)
+            spans.append(span)
+            late += not on_disk
+            floors.append(insert())
+    spans, floors = spans[warm_up:], floors[warm_up:]
+    print(f"  scan to lock {spread(spans)}; {late} of {len(cards)} not on disk before the lock")
+    print(f"  floor        {spread(floors)}")
+    return {
+        "scan_to_lock_p99_us": us(percentile(spans, 0.99)),
+        "floor_fsync_p99_us": us(percentile(floors, 0.99)),
+    }
+
+
+def _scanner(controller: Controller, journal: Path) -> Callable[[str], tuple[int, bool]]:
+    """Returns what does one scan: how long it took, and was its event on disk by then?"""
+    door = controller.doors.working["front"]
+    lock, reader = door.parts.lock, door.parts.readers["main"][0]
+    assert isinstance(lock, TimedLock)
+    assert isinstance(reader, SimReader)
+    assert controller.journal.flush(_PATIENCE)
+    disk = JournalReader(journal)
+    lock.newest = disk.newest
+
+    def one_scan(text: str) -> tuple[int, bool]:
+        before = disk.newest()
+        begin = time.perf_counter_ns()
+        reader.present(text)
+        if not lock.wait_for(released=True, timeout=_PATIENCE):
+            raise RuntimeError(f"the door did not open: {door.last}")
+        span = lock.told_at - begin
+        assert lock.wait_for(released=False, timeout=_PATIENCE)
+        assert door.catch_up(_PATIENCE)
+        return span, lock.on_disk > before
+
+    return one_scan
+
+
+@contextmanager
+def _served(controller: Controller) -> Iterator[None]:
+    """The controller's own watch over its doors, as in the daemon."""
+    stop = threading.Event()
+    thread = threading.Thread(target=controller.serve, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextmanager
+def _floor(data: Path) -> Iterator[Callable[[], int]]:
+    """A file like the journal, and what inserts one row and says how long that took."""
+    db = sqlite3.connect(data / "floor.db", isolation_level=None)
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("PRAGMA synchronous=FULL")
+    db.execute("CREATE TABLE row(id INTEGER PRIMARY KEY, wall REAL, what TEXT)")
+
+    def insert() -> int:
+        values = (time.time(), "granted")
+        begin = time.perf_counter_ns()
+        db.execute("INSERT INTO row(wall, what) VALUES (?, ?)", values)
+        return time.perf_counter_ns() - begin
+
+    try:
+        yield insert
+    finally:
+        db.close()
