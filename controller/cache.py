@@ -123,6 +123,7 @@ class Cache:
 
     def people(self, text: str = "", *, limit: int = 50) -> list[Found]:
         """People whose name, key or last card characters contain the text. Raises `StoreError`."""
+        text = text.encode(errors="replace").decode()  # as typed, it need not be UTF-8
         like = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         query = f"""SELECT p.id, {_PERSON} FROM person p
             WHERE p.name LIKE ?1 ESCAPE '\\' OR p.key LIKE ?1 ESCAPE '\\' OR p.id IN (

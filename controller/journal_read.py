@@ -20,7 +20,7 @@ from controller.journal_file import (
     modes_in,
 )
 from controller.model import Event, Kind, Mode, Recorded, Trust
-from controller.store import is_damage, open_reader
+from controller.store import NotSetUp, is_damage, open_reader
 
 _SELECT = "SELECT e.*, b.boot FROM event e JOIN boot b ON b.id = e.boot"
 _NEWEST = "SELECT max(m) FROM (SELECT max(seq) m FROM event UNION SELECT max(last) FROM gap)"
@@ -161,6 +161,14 @@ class JournalReader:
 
     def _unreadable(self, error: sqlite3.Error) -> StoreError:
         return StoreError(f"{self._path} cannot be read: {error}", damaged=is_damage(error))
+
+
+def journal_at(path: Path) -> JournalReader | None:
+    """The journal there; None while the controller has not made one. Raises `StoreError`."""
+    try:
+        return JournalReader(path) if path.exists() else None
+    except NotSetUp:
+        return None
 
 
 def newest_wall(path: Path) -> float:

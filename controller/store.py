@@ -10,6 +10,11 @@ from urllib.parse import quote
 from controller.errors import StoreError
 
 Migrations = Sequence[Sequence[str]]  # statements of version 1, of version 2 …
+_NOT_FOR_US = ("SQLITE_CANTOPEN", "SQLITE_READONLY")  # what a reader meets in a folder not its own
+
+
+class NotSetUp(StoreError):
+    """The file is there, and its owner has not filled it yet."""
 
 
 def open_writer(
@@ -36,12 +41,16 @@ def open_writer(
 
 
 def open_reader(path: Path, newest: int) -> sqlite3.Connection:
-    """A connection that cannot write. Raises `StoreError` if missing, damaged or too new."""
+    """A connection that cannot write. Raises `StoreError` if missing, damaged or too new.
+
+    `NotSetUp` if whoever makes it is at it.
+    """
     try:
         try:
             return _reader(path, newest, "mode=ro")
-        except sqlite3.OperationalError:
-            if path.with_name(f"{path.name}-wal").exists():
+        except sqlite3.OperationalError as error:
+            busy = not error.sqlite_errorname.startswith(_NOT_FOR_US)
+            if busy or path.with_name(f"{path.name}-wal").exists():
                 raise
             # Nobody has it open, and who may only look cannot make the files that WAL needs.
             return _reader(path, newest, "mode=ro&immutable=1")
@@ -105,7 +114,7 @@ def _reader(path: Path, newest: int, how: str) -> sqlite3.Connection:
         db.execute("PRAGMA query_only=1")
         version = _version(db)
         if version == 0:
-            raise StoreError(f"{path} is not set up yet")
+            raise NotSetUp(f"{path} is not set up yet")
         _refuse_newer(path, version, newest)
     return db
 

@@ -6,6 +6,7 @@ anew; a late job always runs, once.
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -26,7 +27,7 @@ class Jobs:
     def __init__(self, clock: Clock) -> None:
         self._scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(8)},
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            job_defaults={"coalesce": True, "max_instances": 2, "misfire_grace_time": None},
         )
         self._steps = StepWatch(clock)
         self._intervals: dict[str, float] = {}
@@ -47,15 +48,18 @@ class Jobs:
 
     def now(self, name: str) -> None:
         """Run a job as soon as may be; its next regular run counts from here."""
-        self._reset(name)
-        job = self._scheduler.get_job(name)
-        self._scheduler.add_job(job.func)
+        at = datetime.now(UTC)  # the scheduler's own time, whatever ours is
+        self._scheduler.modify_job(name, next_run_time=at)
 
     def watch(self) -> None:
         """Call about once a second: puts the jobs anew if the wall clock was set."""
         if step := self._steps.step():
             log.warning("the clock was set; jobs are put anew", seconds=round(step, 1))
-            for name in self._intervals:
+            for name, seconds in self._intervals.items():
+                jitter = seconds * _JITTER
+                self._scheduler.reschedule_job(
+                    name, trigger="interval", seconds=seconds, jitter=jitter
+                )
                 self.now(name)
             self._scheduler.reschedule_job("nightly", trigger="cron", **NIGHT)
             self._scheduler.wakeup()
@@ -63,8 +67,3 @@ class Jobs:
     def stop(self) -> None:
         """Start nothing more; what runs is left to end."""
         self._scheduler.shutdown(wait=False)
-
-    def _reset(self, name: str) -> None:
-        seconds = self._intervals[name]
-        jitter = seconds * _JITTER
-        self._scheduler.reschedule_job(name, trigger="interval", seconds=seconds, jitter=jitter)

@@ -11,7 +11,7 @@ import structlog
 from controller.config import PlatformCommon
 from controller.config_model import SyncSettings
 from controller.errors import DoorwardError, SuspiciousRoster, Unauthorized, Unavailable
-from controller.journal_read import JournalReader
+from controller.journal_read import journal_at
 from controller.logs import Once
 from controller.ports import Clock
 from sync.backoff import Backoff
@@ -164,9 +164,9 @@ class Line:
 
     def _journal_position(self) -> tuple[str, int]:
         """How far the platform has been told, read before the roster is."""
-        if not self.place.journal.exists():
+        reader = journal_at(self.place.journal)
+        if reader is None:
             return "", 0
-        reader = JournalReader(self.place.journal)
         try:
             return reader.chain, reader.watermark(self.platform.name)
         finally:

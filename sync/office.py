@@ -17,7 +17,7 @@ from controller.clock import configured_clock
 from controller.config import Config, PlatformCommon, Stanza
 from controller.control import ask
 from controller.errors import ConfigError, DoorwardError, StoreError
-from controller.journal_read import JournalReader, newest_wall
+from controller.journal_read import JournalReader, journal_at, newest_wall
 from controller.logs import Once
 from controller.ports import Clock
 from controller.secrets import device_key, read_secret
@@ -64,10 +64,14 @@ class Office:
 
     def deliver(self, name: str) -> int:
         """Take over new check-ins of one platform and tell what can be told now."""
-        with self._reading:
-            if journal := self._reader():
-                self.ledger.take(name, journal)
-        return self._pushers[name].drain(self.stopping.is_set)
+        settled, more = 0, True
+        while more and not self.stopping.is_set():
+            with self._reading:
+                journal = self._reader()
+                taken = self.ledger.take(name, journal) if journal else 0
+            settled += self._pushers[name].drain(self.stopping.is_set)
+            more = taken > 0 and not self.lines[name].resting()
+        return settled
 
     def journal_changes(self) -> int:
         """Differs when the journal was written to; -1 while there is none."""
@@ -119,8 +123,7 @@ class Office:
             kept = set_aside(self.place.cache, self.clock.wall())
             log.critical("cache.db is damaged: set aside", kept=str(kept), error=str(error))
             ledger = Ledger(self.place.cache)
-        if self.place.journal.exists():
-            reader = JournalReader(self.place.journal)
+        if reader := journal_at(self.place.journal):
             ledger.born(reader.chain, reader.newest())
             reader.close()
         else:
@@ -153,8 +156,9 @@ class Office:
         if self._journal is None or self._journal.inode != inode:
             if self._journal:
                 self._journal.close()
-            self._journal = JournalReader(self.place.journal)
-            self.ledger.born(self._journal.chain, self._journal.newest())
+            self._journal = journal_at(self.place.journal)
+            if self._journal:
+                self.ledger.born(self._journal.chain, self._journal.newest())
         return self._journal
 
 

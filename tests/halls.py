@@ -82,7 +82,6 @@ class Hall(House):
         assert self.controller.journal.flush(5)
         return doorward(self.config.path, *words)
 
-
     def close_socket(self) -> None:
         """As if `syncd` had ended; the office is still open."""
         self.socket.close()
@@ -106,7 +105,7 @@ class Hall(House):
         for name, text in (("cobot-token", TOKEN), ("hive-key", KEY), ("keys.csv", KEYS)):
             (self.folder / name).write_text(text)
         loft = f'visitors = true\napi2_url = "{self.cobot.url}"'
-        text = config_text(self.cobot.url, self.hive.url, loft=loft)
+        text = config_text(self.cobot.url, self.hive.url, loft=loft, gym='late = "push"')
         text = text.replace(
             'admits = ["plan:*"]\n',
             f'admits = ["plan:*", "keyholder", "resource:*"]\nname = "Front door"\n{_DEVICES}',

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from controller.model import Kind
-from sync.simulator.server import Fault
 from tests.fakes import MONDAY
-from tests.halls import Hall, hall, in_berlin
+from tests.halls import Hall, doorward, hall, in_berlin
 from tests.worlds import DAY
 
 ADA = "0000000017"
@@ -63,7 +62,9 @@ def test_a_mode_ends_at_a_time_of_day_to_come(place: Hall) -> None:
     place.clock.wall_time += DAY
     assert doors(place)["front"]["mode"] == "normal"
     told = place.do("mode", "front", "unlocked", "--until", "09:00", "--json")
-    assert told.json == [{"door": "front", "mode": "unlocked", "until": "2026-01-07T09:00:00+01:00"}]
+    assert told.json == [
+        {"door": "front", "mode": "unlocked", "until": "2026-01-07T09:00:00+01:00"}
+    ]
     told = place.do("mode", "gym", "lockdown", "--for", "2h")
     assert "until 2026-01-06 13:00:00 CET" in told.out
 
@@ -165,7 +166,7 @@ def test_a_missing_reader_needs_attention(place: Hall) -> None:
     assert place.do("status").code == 0
 
 
-def test_what_each_part_is_worth_without_the_other(place: Hall, tmp_path: Path) -> None:
+def test_the_doors_go_on_without_syncd_and_status_says_so(place: Hall) -> None:
     with place.without_syncd():
         shown = place.do("status")
     assert shown.code == 1
@@ -218,8 +219,6 @@ def test_the_clock_of_a_real_door_is_not_moved(place: Hall) -> None:
 
 
 def test_the_clock_of_a_sandbox_is_moved_by_ever_more(place: Hall, tmp_path: Path) -> None:
-    from tests.halls import doorward
-
     text = place.config.path.read_text()
     path = tmp_path / "sandbox.toml"
     path.write_text(text.replace('trust = "always"', 'trust = "always"\nsimulated = true'))
@@ -230,7 +229,6 @@ def test_the_clock_of_a_sandbox_is_moved_by_ever_more(place: Hall, tmp_path: Pat
     assert float(offset.read_text()) == DAY + 3600
     assert "(+1 d 1 h)" in doorward(path, "sim", "clock").out
     assert doorward(path, "sim", "clock", "reset", "--json").json["offset_s"] == 0
-    for nonsense in ("tomorrow", "+", "9999999d", "--", "-"):
-        told = doorward(path, "sim", "clock", nonsense)
-        assert (told.code, told.json if told.code == 0 else None) in {(2, None), (0, None)}
+    for nonsense in ("tomorrow", "+", "9999999d", "-", "1"):
+        assert doorward(path, "sim", "clock", nonsense).code == 2, nonsense
     assert float(offset.read_text()) == 0

@@ -70,6 +70,13 @@ def test_used_passes_do_not_count(loft: Loft) -> None:
     assert len(fetched(cobot_at(loft)).passes[ben.id]) == 1
 
 
+def test_a_pass_that_is_listed_though_it_was_used_does_not_count() -> None:
+    with Odd() as loft:
+        ben = loft.add_member("Ben", "plan-days", passes=1)
+        loft.change = {"membership_id": ben.id, "used_at": "2026/01/04 10:00:00 +0000"}
+        assert fetched(cobot_at(loft)).passes == {}
+
+
 # Whose they are
 
 

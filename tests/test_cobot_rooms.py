@@ -138,6 +138,11 @@ def test_a_visit_that_has_begun_is_not_lost(loft: Loft) -> None:
     assert len(visiting(loft).persons) == 1
 
 
+def test_a_visit_that_is_over_is_not_kept(loft: Loft) -> None:
+    loft.book("room-1", MONDAY - 3 * HOUR, MONDAY - 2 * HOUR, visitor="Nadia")
+    assert visiting(loft).persons == []
+
+
 def test_a_visitor_may_book_several_rooms(loft: Loft) -> None:
     for hours, room in enumerate(("room-1", "room-2")):
         start = NOON + hours * HOUR

@@ -257,6 +257,7 @@ def test_an_older_entry_is_looked_for_where_it_was(loft: Loft) -> None:
     loft.check_in(ben)
     cobot = cobot_at(loft)
     assert cobot.was_told(entry(ben, MONDAY - 5, at("2026-01-06 04:00")))
+    assert cobot.was_told(entry(ben, MONDAY + 2 * HOUR, at("2026-01-06 04:00")))
     assert not cobot.was_told(entry(ben, MONDAY + DAY, MONDAY + DAY + HOUR))
     asked_for = loft.requests[-1].first("from")
     assert asked_for.endswith(" +0000"), "the plus arrives as a plus"

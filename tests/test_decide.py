@@ -265,7 +265,7 @@ class TestStaleRosters:
         assert self._after(7 * DAY + 1).reason is Reason.STALE
 
     def test_only_for_the_labels_named(self) -> None:
-        assert self._after(8 * DAY, "extra:oven", "plan:1").label == "extra:oven"
+        assert self._after(8 * DAY, "plan:1", "extra:oven").label == "extra:oven"
         assert self._after(8 * DAY, "plan:1").reason is Reason.STALE
 
     def test_the_first_rule_that_fits_counts(self) -> None:

@@ -184,6 +184,11 @@ class TestHistory:
         known = journal.history("cobot", "ada", journal.chain, 1)
         assert known == History((Visit(MONDAY, self.UNTIL),), frozenset())
 
+    def test_nor_is_it_forgotten_for_an_entry_that_was_none(self, journal: Journal) -> None:
+        keep(journal, entry("ada", until=self.UNTIL), entry("ada", door="inner", visit=""))
+        known = journal.history("cobot", "ada", journal.chain, 2)
+        assert known.visits == (Visit(MONDAY, self.UNTIL),)
+
     def test_a_watermark_of_another_chain_means_nothing(self, journal: Journal) -> None:
         keep(journal, entry("ada", pass_key="p1"))
         assert journal.history("cobot", "ada", "another", 1).used == {"p1"}

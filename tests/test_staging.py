@@ -1,4 +1,4 @@
-"""A new roster takes the place of the old: exactly, at once, and by writing the differences only."""
+"""A new roster takes the place of the old: exactly, at once, by writing the differences only."""
 
 import sqlite3
 import subprocess
@@ -20,7 +20,7 @@ from controller.errors import StoreError
 from controller.model import Allowance, Grant, Hours, Pass, Person, Span, Visit
 from controller.schedule import dump
 from sync.staging import CHILDREN
-from tests.doomed import CROWD
+from tests.doomed import CROWD, crowd
 from tests.fakes import MONDAY
 from tests.worlds import (
     DAY,
@@ -109,7 +109,7 @@ def _end(until: float | None) -> float:
 moments = st.sampled_from([MONDAY, MONDAY + DAY, MONDAY + 99 * DAY])
 hours: st.SearchStrategy[Hours] = st.sampled_from([(), (Span(540, 1050, frozenset({1, 2})),)])
 keys = st.sampled_from("abcdef")
-cards = st.sampled_from([f"text:shared card {n}" for n in range(4)])
+cards = st.sampled_from([f"text:shared00{n}" for n in range(4)])
 some_grants = st.builds(
     Grant,
     st.sampled_from(["plan:1", "plan:2", "extra:ö"]),
@@ -153,7 +153,8 @@ rosters = st.tuples(
 )
 
 
-@settings(max_examples=40)
+@pytest.mark.slow
+@settings(max_examples=20)
 @given(st.lists(rosters, min_size=2, max_size=6))
 def test_the_cache_is_what_was_poured_in_last(
     told: list[tuple[str, list[Member], list[str]]],
@@ -301,17 +302,16 @@ class TestWriting:
 
     @pytest.mark.slow
     def test_sudden_death_leaves_the_old_roster_or_the_new_one(self, path: Path) -> None:
-        for lives_for in (1, 2, 3, 5, 8, 13):
+        roster_into(path, *crowd(0))
+        for lives_for in (1, 2, 3, 5, 8):
             self._kill_after(path, lives_for)
             labels = sorted(label for (label,) in rows(path, "SELECT DISTINCT label FROM held"))
-            if not labels:
-                continue  # died before the first was complete
             assert len(labels) == 2
             assert labels[1] == f"x-{labels[0]}", "two rosters are mixed"
             assert rows(path, "SELECT count(*) FROM person") == [(CROWD,)]
             hashes = rows(path, "SELECT hash, count(*) FROM credential GROUP BY hash")
             assert hashes == [(hash_of(labels[0]), CROWD)]
-        assert labels, "at least the last time something was applied"
+        assert labels[0] != "plan:0", "at least the last time something was applied"
 
     def _kill_after(self, path: Path, lives_for: int) -> None:
         command = [sys.executable, "-m", "tests.doomed", "apply", str(path)]

@@ -88,7 +88,7 @@ class _Question:
             if person := self._called(who):
                 return list(self._of_person(person))
         except StoreError:
-            if not cards:
+            if not any(answer.case for answer in cards):
                 raise
         if without_key:
             raise without_key

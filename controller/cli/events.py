@@ -126,7 +126,10 @@ def _more(event: "Event") -> Iterator[str]:
         yield f"uses pass {event.pass_key}"
     if event.checks_in:
         yield "checks in"
-    for name, value in (event.detail or {}).items():
+    detail = dict(event.detail or {})
+    if event.kind is Kind.TOLD:
+        yield f"{detail.pop('state', '')}: {detail.pop('message', '')}"
+    for name, value in detail.items():
         if name == "until":
             yield f"until {local(value)}"
         elif name == "notes":

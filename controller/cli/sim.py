@@ -82,7 +82,7 @@ _act("plug", "Plug the cable of a reader of DOOR in again.", at_reader=True)
 def state(context: click.Context, door: str | None) -> None:
     """Show every simulated device of DOOR, or of all doors."""
     config = configured(context)
-    doors = [known_door(config, door)] if door else list(config.doors)
+    doors = [known_door(config, door)] if door is not None else list(config.doors)
     found = {each: ask_controller(config, "sim", door=each, act="state") for each in doors}
     if context.obj.json:
         print_json([{"door": each, **_devices(answer)} for each, answer in found.items()])

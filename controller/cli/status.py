@@ -60,7 +60,7 @@ def _clock(config: "Config", clock: dict[str, Any]) -> str:
 
     trust = Trust(clock["trust"])
     worth = TRUST[trust] + (f"; {GUESSED[config.clock.guessed]}" * (trust is Trust.GUESSED))
-    simulated = " (moved by doorward sim clock)" if config.clock.simulated else ""
+    simulated = " (simulated)" if config.clock.simulated else ""
     return f"{local(clock['wall'])}{simulated}, {trust.value}: {worth}"
 
 

@@ -106,7 +106,7 @@ class Story:
     def _still_open(self) -> None:
         stage = self._stage
         stage.scene("The doors go on")
-        stage.tell("Two members, one who comes back from lunch, and the caretaker.")
+        stage.tell("Two members, one who had forgotten her umbrella, and the caretaker.")
         self._enters(WEN, "front", "new")
         self._enters(TOVE, "gym", "new")
         self._enters(NORA, "front", "again")
@@ -118,9 +118,9 @@ class Story:
     def _last_pass(self) -> None:
         stage = self._stage
         stage.scene("The last day pass")
-        stage.tell("Idris pays as he goes, and the Cobot cannot be asked what he has left.")
+        stage.tell("Idris pays as he goes. The Cobot has one day pass of his, and cannot be asked.")
         left = {who["id"]: who["passes"] for who in self._members(HARBOUR)}
-        stage.holds("Idris has one day pass left at the Cobot", 1, left[IDRIS.id])
+        stage.holds("one day pass is left on the Cobot’s own list", 1, left[IDRIS.id])
         event = self._enters(IDRIS, "front", "new")
         stage.holds("the journal notes that it is used up", True, bool(event.event.pass_key))
 

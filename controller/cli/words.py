@@ -98,6 +98,8 @@ def _window(window: Span | Duration) -> str:
     days = _weekdays(window.weekdays)
     if isinstance(window, Duration):
         return f"{days} for {window.minutes} min from the check-in".strip()
+    if (window.end + 1) % 1440 == window.start:
+        return f"{days} all day from {_clock(window.start)}".strip()
     return f"{days} {_clock(window.start)}–{_clock(window.end)}".strip()
 
 
