@@ -126,9 +126,11 @@ class Cache:
         text = text.encode(errors="replace").decode()  # as typed, it need not be UTF-8
         like = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         query = f"""SELECT p.id, {_PERSON} FROM person p
-            WHERE p.name LIKE ?1 ESCAPE '\\' OR p.key LIKE ?1 ESCAPE '\\' OR p.id IN (
+            WHERE fold(p.name) LIKE fold(?1) ESCAPE '\\' OR p.key LIKE ?1 ESCAPE '\\' OR p.id IN (
                 SELECT person FROM credential WHERE last4 LIKE ?1 ESCAPE '\\')
             ORDER BY p.name, p.key LIMIT ?2"""
+        # SQLite itself folds the case of ASCII letters only.
+        self._connected().create_function("fold", 1, str.casefold, deterministic=True)
         cards = "SELECT DISTINCT last4 FROM credential WHERE person = ?"
         labels = "SELECT DISTINCT label FROM held WHERE person = ?"
         return [

@@ -187,7 +187,7 @@ def _fresh_enough(case: Case) -> Reason | None:
 def _clock_trusted(case: Case) -> Reason | None:
     if case.now.trust is not Trust.GUESSED:
         return None
-    certain = [] if _needs_time(case) else [g for g in case.grants if _open_ended(g)]
+    certain = [] if _needs_time(case) else [g for g in case.grants if _always(case, g)]
     if certain:
         case.grants = certain
         return None
@@ -242,12 +242,18 @@ def _in_force(case: Case, grant: Grant) -> bool:
     )
 
 
-def _older(rules: Iterable[StaleRule], platform: str, grant: Grant, age: float, limit: str) -> bool:
+def _older(rules: Iterable[StaleRule], platform: str, grant: Grant, age: float, name: str) -> bool:
+    limit = _limit(rules, platform, grant, name)
+    return limit is not None and age > limit
+
+
+def _limit(rules: Iterable[StaleRule], platform: str, grant: Grant, name: str) -> float | None:
+    """How old a roster may be for this grant: the first rule that names its label says."""
     for rule in rules:
         if (platform, grant.label) in rule.labels:
-            seconds: float | None = getattr(rule, limit)
-            return seconds is not None and age > seconds
-    return False
+            seconds: float | None = getattr(rule, name)
+            return seconds
+    return None
 
 
 def _needs_time(case: Case) -> bool:
@@ -259,5 +265,8 @@ def _needs_time(case: Case) -> bool:
     return case.one is None or case.one.expires is not None or bool(case.one.hours)
 
 
-def _open_ended(grant: Grant) -> bool:
-    return grant.until is None and not grant.hours
+def _always(case: Case, grant: Grant) -> bool:
+    """Does it hold whatever the time really is? How old the roster is cannot be known either."""
+    rules, platform = case.rules.staleness, _holder(case).roster.platform
+    ages = _limit(rules, platform, grant, "deny_after") is not None
+    return grant.until is None and not grant.hours and not ages

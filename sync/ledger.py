@@ -94,7 +94,7 @@ class Ledger:
         """A person says: send these, late, refused or unknown as they are. Returns those found."""
         return self._by_hand(
             uuids,
-            "state = 'pending', forced = 1, in_doubt = 0",
+            "state = 'pending', forced = 1, in_doubt = 0, message = ''",
             (State.LATE, State.REFUSED, State.UNKNOWN),
         )
 

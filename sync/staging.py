@@ -184,16 +184,19 @@ class Staging:
 # People of the roster in force who can enter somewhere now.
 _HAD = """
     SELECT p.id FROM main.person p WHERE p.platform = :platform AND NOT p.blocked
-    AND p.until > :now AND EXISTS (SELECT 1 FROM main.credential c WHERE c.person = p.id)
-    AND EXISTS (SELECT 1 FROM main.held h WHERE h.person = p.id AND h.until > :now)"""
+    AND p.since <= :now AND p.until > :now
+    AND EXISTS (SELECT 1 FROM main.credential c WHERE c.person = p.id)
+    AND EXISTS (SELECT 1 FROM main.held h WHERE h.person = p.id
+        AND h.since <= :now AND h.until > :now)"""
 # Those of them whom the new roster leaves without a card, without a label they hold, or blocked.
 _LOSERS = f"""
     SELECT p.name FROM main.person p LEFT JOIN new.person n ON n.key = p.key
-    WHERE p.id IN ({_HAD}) AND (n.key IS NULL OR n.blocked OR n.until <= :now
+    WHERE p.id IN ({_HAD}) AND (n.key IS NULL OR n.blocked OR n.since > :now OR n.until <= :now
         OR NOT EXISTS (SELECT 1 FROM new.credential c WHERE c.owner = n.key)
-        OR EXISTS (SELECT 1 FROM new.gone_held g WHERE g.person = p.id AND g.until > :now
+        OR EXISTS (SELECT 1 FROM new.gone_held g WHERE g.person = p.id
+            AND g.since <= :now AND g.until > :now
             AND NOT EXISTS (SELECT 1 FROM new.held h WHERE h.owner = n.key
-                AND h.label = g.label AND h.until > :now)))
+                AND h.label = g.label AND h.since <= :now AND h.until > :now)))
     ORDER BY p.name"""
 
 

@@ -354,6 +354,14 @@ class TestGuessedClock:
         came = ask(uncertain, now=self.GUESS, at_door=rules(admit_on_guessed_clock=True))
         assert (came.reason, came.notes) == (Reason.GRANTED, ("clock_guessed",))
 
+    def test_the_age_of_a_roster_cannot_be_known_either(self) -> None:
+        for rule, reason in (
+            (StaleRule(Labels(["plan:*"]), deny_after=7 * DAY), Reason.CLOCK),
+            (StaleRule(Labels(["plan:*"]), warn_after=7 * DAY), Reason.GRANTED),
+        ):
+            door = replace(rules(), staleness=(rule,))
+            assert ask(holder("plan:1"), now=self.GUESS, at_door=door).reason is reason
+
     def test_choice_does_not_open_to_whom_the_guess_already_denies(self) -> None:
         over = holder(Grant("plan:1", until=MONDAY))
         door = rules(admit_on_guessed_clock=True)

@@ -38,6 +38,7 @@ def change(path: Path, before: list[Member], after: list[Member], now: float = M
         [BO, member("ada", "plan:1", "extra:oven", blocked=True)],
         [BO, member("ada", "plan:1", "extra:oven", until=MONDAY)],
         [BO, member("ada")],
+        [BO, member("ada", "plan:1", Grant("extra:oven", since=MONDAY + DAY))],
     ],
     ids=[
         "gone",
@@ -48,6 +49,7 @@ def change(path: Path, before: list[Member], after: list[Member], now: float = M
         "blocked",
         "membership over",
         "no label left",
+        "a label is put off",
     ],
 )
 def test_a_loss(path: Path, after: list[Member]) -> None:

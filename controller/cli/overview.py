@@ -7,7 +7,7 @@ from controller.cli.output import counted, local
 from controller.cli.reach import cache_of, clock_of, journal_of, nobody_listens
 from controller.cli.words import CHECK_INS, GUESSED
 from controller.control import ask
-from controller.errors import NotRunning, StoreError
+from controller.errors import DoorwardError, StoreError
 
 if TYPE_CHECKING:
     from controller.config import Config
@@ -61,7 +61,7 @@ def todo(config: "Config", found: dict[str, Any]) -> Iterator[str]:
 def _asked(config: "Config", socket: str) -> dict[str, Any]:
     try:
         return {"running": True, **ask(config.run / socket, {"do": "status"}, timeout=_PATIENCE)}
-    except NotRunning as error:
+    except DoorwardError as error:
         return {"running": False, "why": "" if nobody_listens(error) else str(error)}
 
 

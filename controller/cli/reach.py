@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from controller.errors import ConfigError, NotRunning, StoreError
+from controller.errors import ConfigError, DoorwardError, NotRunning, StoreError
 
 if TYPE_CHECKING:
     from controller.cache import Cache
@@ -100,9 +100,12 @@ def ask_sync(config: "Config", do: str, **what: object) -> dict[str, Any]:
     return ask(config.run / "sync.sock", {"do": do, **what}, timeout=60.0)
 
 
-def nobody_listens(error: NotRunning) -> bool:
+def nobody_listens(error: DoorwardError) -> bool:
     """Does the process not run, rather than not answer, or not answer us?"""
-    return isinstance(error.__cause__, FileNotFoundError | ConnectionRefusedError)
+    cause = error.__cause__
+    return isinstance(error, NotRunning) and isinstance(
+        cause, FileNotFoundError | ConnectionRefusedError
+    )
 
 
 @contextmanager
