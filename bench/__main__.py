@@ -48,10 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _chosen(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="NAME")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--dir", type=Path, default=ROOT / "var", help="where databases are made")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the file to write")
-    return parser.parse_args(arguments)
+    chosen = parser.parse_args(arguments)
+    if unknown := [name for name in chosen.names if name not in BENCHMARKS]:
+        parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    return chosen
 
 
 def _measured(names: Sequence[str], directory: Path) -> tuple[Figures, list[str]]:
@@ -61,7 +64,7 @@ def _measured(names: Sequence[str], directory: Path) -> tuple[Figures, list[str]
     with tempfile.TemporaryDirectory(prefix="bench-", dir=directory) as work:
         for name in names:
             begin = time.perf_counter()
-            print(f"\n{name}: {BENCHMARKS[name].__doc__}")
+            print(f"\n{name}: {(BENCHMARKS[name].__doc__ or '').splitlines()[0]}")
             try:
                 fresh = BENCHMARKS[name](Path(work))
             except _FAILURES:

@@ -160,7 +160,8 @@ def _door(place: Path, people: int) -> Iterator[_Bench]:
     watch = _Watch()
     journal = _Handed(kept, clock, boot_id())
     journal.watch = watch
-    knowledge = Knowledge(Cache(config.data / "cache.db"), journal, clock, key)
+    cache = Cache(config.data / "cache.db")
+    knowledge = Knowledge(cache, journal, clock, key)
     lock, reader = SimLock(SimSettings(), "front/lock"), SimReader(SimSettings(), "front/main")
     parts = Parts(lock, {"main": (reader, _Watched("hex", watch=watch))})
     door = Door(config.rules("front"), Settings("Front"), parts, knowledge, journal, clock)
@@ -171,4 +172,5 @@ def _door(place: Path, people: int) -> Iterator[_Bench]:
     finally:
         door.stop()
         journal.close()
+        cache.close()
         floor.close()

@@ -38,7 +38,7 @@ def measure(work: Path, *, check_ins: int = CHECK_INS, users: int = USERS) -> Fi
         with running("controller", config), running("syncd", config):
             seconds = _told(place / "data" / "journal.db")
             arrived = simulated.ask()
-    _verify(arrived, [FIRST + number for number in _people(check_ins, users)])
+    verify(arrived, [FIRST + number for number in _people(check_ins, users)])
     states = _states(place / "data")
     if states != {"sent": check_ins}:
         raise RuntimeError(f"the deliveries ended as {states}")
@@ -85,7 +85,7 @@ def _told(journal: Path) -> float:
     return time.monotonic() - begin
 
 
-def _verify(arrived: list[int], expected: list[int]) -> None:
+def verify(arrived: list[int], expected: list[int]) -> None:
     if arrived == expected:
         return
     lost, doubled = Counter(expected) - Counter(arrived), Counter(arrived) - Counter(expected)

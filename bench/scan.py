@@ -56,7 +56,9 @@ def measure(
         # three pages of it, a bare insert one: both begin when theirs has been full once.
         for _ in range(3 * warm_up):
             insert()
-        scanner = _Scanner(controller, config.data / "journal.db")
+        assert controller.journal.flush(_PATIENCE)
+        disk = JournalReader(config.data / "journal.db")
+        scanner = _Scanner(controller, disk)
         spans, floors, late = [], [], 0
         for text in cards:
             span, on_disk = scanner.scan(text)
@@ -66,6 +68,7 @@ def measure(
             time.sleep(_OPEN_FOR / 2)
             floors.append(insert())
             scanner.settle()
+        disk.close()
     spans, floors = spans[warm_up:], floors[warm_up:]
     print(f"  scan to lock {spread(spans)}; {late} of {len(cards)} not on disk before the lock")
     print(f"  floor        {spread(floors)}")
@@ -78,15 +81,14 @@ def measure(
 class _Scanner:
     """Holds cards to the reader of a running controller's door."""
 
-    def __init__(self, controller: Controller, journal: Path) -> None:
+    def __init__(self, controller: Controller, disk: JournalReader) -> None:
         self._door = controller.doors.working["front"]
         lock, reader = self._door.parts.lock, self._door.parts.readers["main"][0]
         assert isinstance(lock, TimedLock)
         assert isinstance(reader, SimReader)
         self._lock, self._reader = lock, reader
-        assert controller.journal.flush(_PATIENCE)
-        self._disk = JournalReader(journal)
-        lock.newest = self._disk.newest
+        self._disk = disk
+        lock.newest = disk.newest
 
     def scan(self, text: str) -> tuple[int, bool]:
         """How long until the lock was told to release, and was the event on disk by then?"""

@@ -126,9 +126,9 @@ class Cache:
         text = text.encode(errors="replace").decode()  # as typed, it need not be UTF-8
         like = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         query = f"""SELECT p.id, {_PERSON} FROM person p
-            WHERE fold(p.name) LIKE fold(?1) ESCAPE '\\' OR p.key LIKE ?1 ESCAPE '\\' OR p.id IN (
-                SELECT person FROM credential WHERE last4 LIKE ?1 ESCAPE '\\')
-            ORDER BY p.name, p.key LIMIT ?2"""
+            WHERE fold(p.name) LIKE fold(?) ESCAPE '\\' OR p.key LIKE ? ESCAPE '\\' OR p.id IN (
+                SELECT person FROM credential WHERE last4 LIKE ? ESCAPE '\\')
+            ORDER BY p.name, p.key LIMIT ?"""
         # SQLite itself folds the case of ASCII letters only.
         self._connected().create_function("fold", 1, str.casefold, deterministic=True)
         cards = "SELECT DISTINCT last4 FROM credential WHERE person = ?"
@@ -139,7 +139,7 @@ class Cache:
                 tuple(r[0] for r in self.rows(cards, (row[0],))),
                 tuple(r[0] for r in self.rows(labels, (row[0],))),
             )
-            for row in self.rows(query, (like, limit))
+            for row in self.rows(query, (like, like, like, limit))
         ]
 
     def cards_of(self, platform: str, key: str) -> list[tuple[bytes, str]]:

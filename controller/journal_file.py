@@ -46,10 +46,10 @@ COLUMNS = (
 _PRAGMAS = ("PRAGMA page_size=2048", "PRAGMA auto_vacuum=INCREMENTAL")
 _HISTORY = """
     SELECT seq, wall_ms, door, visit, visit_until_ms, pass_key FROM event
-    WHERE reason = 'granted' AND platform = ?1 AND person = ?2 AND seq > ?3
+    WHERE reason = 'granted' AND platform = ? AND person = ? AND seq > ?
     UNION ALL SELECT * FROM (
         SELECT seq, wall_ms, door, visit, visit_until_ms, pass_key FROM event
-        WHERE reason = 'granted' AND platform = ?1 AND person = ?2 AND visit <> '' AND seq <= ?3
+        WHERE reason = 'granted' AND platform = ? AND person = ? AND visit <> '' AND seq <= ?
         ORDER BY seq DESC LIMIT 1)"""
 _LAST_ENTRY = """
     SELECT wall_ms FROM event
@@ -174,7 +174,7 @@ class JournalFile:
 
 def history_in(db: sqlite3.Connection, platform: str, person: str, after: int) -> History:
     """What the events on disk say of a person; `after` is the watermark."""
-    rows = db.execute(_HISTORY, (platform, person, after)).fetchall()
+    rows = db.execute(_HISTORY, (platform, person, after) * 2).fetchall()
     if not rows:
         return _NOTHING
     visits = tuple(Visit(r[1] / 1000, r[4] / 1000) for r in rows if r[3])

@@ -1,0 +1,103 @@
+"""The measurements run, small, and yield every figure that has a limit."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import controller, decide, pull, push, scan, start
+from bench.__main__ import BENCHMARKS
+from bench.crowd import card, credentials
+from bench.figures import LIMITS, Figures, keep, missed, percentile, verdict
+
+SMALL = {"people": 400, "events": 200}
+ON = {"date": "2026-01-05", "commit": "abc", "python": "3.11"}
+MEASUREMENTS: list[tuple[Callable[..., Figures], dict[str, Any], set[str]]] = [
+    (
+        decide.measure,
+        {**SMALL, "decisions": 50},
+        {"decide_p50_us", "decide_p99_us", "floor_lookup_p50_us"},
+    ),
+    (decide.measure_during_sync, SMALL, {"decide_during_sync_p99_us"}),
+    (
+        scan.measure,
+        {**SMALL, "scans": 5, "warm_up": 2},
+        {"scan_to_lock_p99_us", "floor_fsync_p99_us"},
+    ),
+    (
+        pull.measure,
+        {"users": 250},
+        {"pull_100k_s", "pull_100k_rss_mib", "pull_unchanged_bytes_written"},
+    ),
+    (
+        controller.measure,
+        {**SMALL, "scans": 20},
+        {"controller_rss_mib", "bytes_written_per_scan"},
+    ),
+    (start.measure, {**SMALL, "starts": 1}, {"start_to_ready_ms"}),
+    (push.measure, {"check_ins": 60, "users": 20}, {"push_100k_s"}),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("measure", "size", "keys"), MEASUREMENTS)
+def test_small(
+    measure: Callable[..., Figures], size: dict[str, Any], keys: set[str], tmp_path: Path
+) -> None:
+    figures = measure(tmp_path, **size)
+    assert set(figures) == keys
+    assert all(verdict(key, figures) for key in keys)
+
+
+def test_every_limit_has_a_measurement_that_a_full_run_makes() -> None:
+    assert [measure for measure, _, _ in MEASUREMENTS] == list(BENCHMARKS.values())
+    measured = set.union(*(keys for _, _, keys in MEASUREMENTS))
+    floors = {limit.floor for limit in LIMITS.values()} - {""}
+    assert measured == set(LIMITS) | floors
+
+
+def test_no_two_cards_of_the_crowd_are_alike() -> None:
+    count = credentials(5_000)
+    assert count == 8_000
+    assert len({card(number) for number in range(count)}) == count
+
+
+def test_a_check_in_that_is_lost_doubled_or_out_of_order_is_noticed() -> None:
+    push.verify([1, 2, 2], [1, 2, 2])
+    with pytest.raises(RuntimeError, match="1 check-ins lost, 0 doubled"):
+        push.verify([1, 2], [1, 2, 2])
+    with pytest.raises(RuntimeError, match="0 check-ins lost, 1 doubled"):
+        push.verify([1, 1, 2], [1, 2])
+    with pytest.raises(RuntimeError, match="another order"):
+        push.verify([2, 1], [1, 2])
+
+
+def test_a_figure_is_judged_by_its_own_floor() -> None:
+    figures = {"decide_p50_us": 80.0, "floor_lookup_p50_us": 7.0, "start_to_ready_ms": 700.0}
+    assert missed(figures) == ["decide_p50_us"]
+    assert "MISSED: at most 70  (10 × floor_lookup_p50_us 7)" in verdict("decide_p50_us", figures)
+    assert "reached: at most 700" in verdict("start_to_ready_ms", figures)
+
+
+def test_percentiles_are_values_that_were_measured() -> None:
+    values = [30.0, 10.0, 20.0, 40.0]
+    assert [percentile(values, share) for share in (0.5, 0.75, 0.99)] == [20.0, 30.0, 40.0]
+    assert percentile([5.0], 0.5) == 5.0
+
+
+def test_figures_of_one_program_on_one_machine_are_kept_together(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    keep(path, {"pull_100k_s": 9.0}, ON)
+    keep(path, {"controller_rss_mib": 50.0}, {**ON, "date": "2026-01-06"})
+    kept = json.loads(path.read_text())
+    assert list(kept) == ["controller_rss_mib", "measured_on", "pull_100k_s"]
+    assert kept["measured_on"]["date"] == "2026-01-06"
+
+
+def test_figures_of_another_program_are_not_mixed_in(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    keep(path, {"pull_100k_s": 9.0}, ON)
+    keep(path, {"controller_rss_mib": 50.0}, {**ON, "commit": "def"})
+    assert set(json.loads(path.read_text())) == {"controller_rss_mib", "measured_on"}
