@@ -61,6 +61,7 @@ MIGRATIONS = (
             in_doubt INTEGER NOT NULL, attempts INTEGER NOT NULL, message TEXT NOT NULL,
             settled_at INTEGER, noted INTEGER NOT NULL, forced INTEGER NOT NULL)""",
         "CREATE INDEX delivery_state ON delivery(platform, state, seq)",
+        "CREATE INDEX delivery_seq ON delivery(platform, chain, seq)",
         "CREATE INDEX delivery_unnoted ON delivery(noted) WHERE noted = 0",
         # The journal's end when this file was made: older open check-ins may have been told.
         "CREATE TABLE born(chain TEXT PRIMARY KEY, seq INTEGER NOT NULL)",
@@ -72,11 +73,14 @@ _PERSON = f"""
     p.platform, p.key, p.name, nullif(p.since, 0), nullif(p.until, {FOREVER}), p.blocked,
     p.checks_in, p.note"""
 _VISITS = "(SELECT group_concat(since || ' ' || until) FROM visit WHERE person = p.id)"
-_ROW = f"SELECT p.id, r.chain, r.watermark, {_VISITS}, {_STATE}, {_PERSON} FROM person p"
+_ROW = f"p.id, r.chain, r.watermark, {_VISITS}, {_STATE}, {_PERSON} FROM person p"
 _BY_HASH = f"""
-    {_ROW} JOIN platform r ON r.name = p.platform JOIN credential c ON c.person = p.id
+    SELECT EXISTS(SELECT 1 FROM blocked WHERE hash = c.hash), {_ROW}
+    JOIN platform r ON r.name = p.platform JOIN credential c ON c.person = p.id
     WHERE c.hash = ?"""
-_BY_KEY = f"{_ROW} JOIN platform r ON r.name = p.platform WHERE p.platform = ? AND p.key = ?"
+_BY_KEY = f"""
+    SELECT 0, {_ROW} JOIN platform r ON r.name = p.platform
+    WHERE p.platform = ? AND p.key = ?"""
 _GRANTS = f"""
     SELECT label, nullif(since, 0), nullif(until, {FOREVER}), hours, uses_pass, renews, attends
     FROM held WHERE person = ?"""
@@ -106,9 +110,10 @@ class Cache:
 
         def look(db: sqlite3.Connection) -> Facts:
             rows = db.execute(_BY_HASH, (hashed,)).fetchall()
+            if rows:
+                return Facts(tuple([_holder(db, row, past) for row in rows]), bool(rows[0][0]))
             blocked = db.execute("SELECT 1 FROM blocked WHERE hash = ?", (hashed,)).fetchone()
-            holders = tuple(_holder(db, row, past) for row in rows)
-            return Facts(holders, blocked is not None, bool(holders) or _known(db))
+            return Facts((), blocked is not None, _known(db))
 
         return self._at_once(look)
 
@@ -226,14 +231,14 @@ def _known(db: sqlite3.Connection) -> bool:
 
 
 def _holder(db: sqlite3.Connection, row: tuple[Any, ...], past: Past) -> Holder:
-    number, chain, watermark, visits = row[:4]
-    person = Person._make(row[10:])
+    _, number, chain, watermark, visits = row[:5]
+    person = Person._make(row[11:])
     history = past(person.platform, person.key, chain, watermark)
     grants = tuple([_grant(*g) for g in db.execute(_GRANTS, (number,))])
     limited = any([g.uses_pass for g in grants])  # noqa: C419 - a list is faster
     return Holder(
         person,
-        _state(row[4:10]),
+        _state(row[5:11]),
         grants,
         _passes(db, number) if limited else (),
         _allowances(db, number) if limited else (),

@@ -82,6 +82,7 @@ class Controller:
         if self._server:
             self._server.close()
         self.doors.stop()
+        self.knowledge.close()
         self.journal.append(Event(Kind.STOPPED))
         self.journal.close()
 

@@ -141,7 +141,11 @@ class Journal:
         A bounded number per call, so that no scan waits for it; never an open check-in. Raises
         `StoreError`.
         """
-        return self._file.prune(before, largest) if self._file else 0
+        if self._file is None:
+            return 0
+        removed = self._file.prune(before, largest)
+        self._file.tidy()
+        return removed
 
     def close(self) -> None:
         """Write what waits and stop; what cannot be written goes to the log."""
@@ -232,6 +236,7 @@ class Journal:
         with self._changed:
             while self._waiting and self._waiting[0][1].settled:
                 self._waiting.popleft()
+        self._file.tidy()
         if self.failing:
             log.warning("journal written again", after=self.failing)
             self.failing = ""

@@ -43,7 +43,8 @@ COLUMNS = (
     " label, pass_key, visit, visit_until_ms, checks_in, author, detail"
 )
 # Small pages: an event touches two or three of them, and each is written whole.
-_PRAGMAS = ("PRAGMA page_size=2048", "PRAGMA auto_vacuum=INCREMENTAL")
+_PRAGMAS = ("PRAGMA page_size=1024", "PRAGMA auto_vacuum=INCREMENTAL")
+_TIDY_EVERY = 1000  # events: the more, the fewer pages are written into the file twice
 _HISTORY = """
     SELECT seq, wall_ms, door, visit, visit_until_ms, pass_key FROM event
     WHERE reason = 'granted' AND platform = ? AND person = ? AND seq > ?
@@ -103,10 +104,12 @@ class JournalFile:
         """Open or make the file; `boot` is the id of this run of the machine."""
         self._path = path
         self._writing, self._reading = threading.Lock(), threading.Lock()
+        self._untidy = 0  # events written or removed since the last `tidy`
         self._writer = open_writer(path, MIGRATIONS, pragmas=_PRAGMAS)
         try:
             with translated(path, "used"):
                 self._writer.execute("PRAGMA synchronous=FULL")
+                self._writer.execute("PRAGMA wal_autocheckpoint=0")  # see `tidy`
                 self._writer.execute("INSERT OR IGNORE INTO boot(boot) VALUES (?)", (boot,))
                 query = "SELECT id FROM boot WHERE boot = ?"
                 self._boot: int = self._writer.execute(query, (boot,)).fetchone()[0]
@@ -125,10 +128,18 @@ class JournalFile:
                 for number, entry in enumerate(entries, seq + 1):
                     last = self._insert(number, entry, last)
                 self._writer.execute("COMMIT")
+                self._untidy += len(entries)
             except BaseException:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
+
+    def tidy(self) -> None:
+        """Now and then carry the WAL over into the file; to be called while nobody waits."""
+        if self._untidy >= _TIDY_EVERY:
+            with self._writing, translated(self._path, "written"):
+                self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                self._untidy = 0
 
     def history(self, platform: str, person: str, after: int) -> History:
         with self._reading, translated(self._path, "read"):
@@ -147,7 +158,9 @@ class JournalFile:
         from controller.journal_prune import prune  # noqa: PLC0415 - once a night
 
         with self._writing, translated(self._path, "pruned"):
-            return prune(self._writer, int(before * 1000), largest)
+            removed = prune(self._writer, int(before * 1000), largest)
+            self._untidy += removed
+            return removed
 
     def close(self) -> None:
         with self._writing, self._reading:

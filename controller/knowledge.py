@@ -68,6 +68,12 @@ class Knowledge:
         facts = self._cache.facts_of(platform, person, self._journal.history)
         return self._with_last_entry(facts, rules)
 
+    def close(self) -> None:
+        """Let go of the files; the doors must have stopped."""
+        for cache in (self._cache, self.keyholders):
+            if cache:
+                cache.close()
+
     def _with_last_entry(self, facts: Facts, rules: DoorRules) -> Facts:
         if not rules.anti_passback:
             return facts

@@ -85,4 +85,5 @@ def rig(data: Path, rules: DoorRules | None = None, *, keyholders: bool = False)
         yield Rig(door, clock, journal, data, reader, lock, contact, button, indicator)
     finally:
         door.stop()
+        knowledge.close()
         journal.close()
