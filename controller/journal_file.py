@@ -104,6 +104,7 @@ class JournalFile:
         """Open or make the file; `boot` is the id of this run of the machine."""
         self._path = path
         self._writing, self._reading = threading.Lock(), threading.Lock()
+        self._newest: tuple[int, bytes] | None = None  # position and hash of the last event
         self._untidy = 0  # events written or removed since the last `tidy`
         self._writer = open_writer(path, MIGRATIONS, pragmas=_PRAGMAS)
         try:
@@ -124,12 +125,13 @@ class JournalFile:
         with self._writing, translated(self._path, "written"):
             self._writer.execute("BEGIN IMMEDIATE")
             try:
-                seq, last = newest(self._writer)
-                for number, entry in enumerate(entries, seq + 1):
-                    last = self._insert(number, entry, last)
+                seq, last = self._newest or newest(self._writer)
+                for entry in entries:
+                    seq, last = seq + 1, self._insert(seq + 1, entry, last)
                 self._writer.execute("COMMIT")
-                self._untidy += len(entries)
+                self._newest, self._untidy = (seq, last), self._untidy + len(entries)
             except BaseException:
+                self._newest = None
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise

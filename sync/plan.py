@@ -25,12 +25,12 @@ class Changes:
     def summary(self) -> str:
         """One line for a person."""
         if self.empty:
-            return f"nothing changed ({self.people_after} people)"
+            return f"nothing changed ({_people(self.people_after)})"
         parts = [
             f"{table} +{added} −{removed}" for table, (added, removed) in self.rows.items()
             if added or removed
         ]  # fmt: skip
-        return f"{self.people_after} people; {', '.join(parts)}; {self.lost} lose access"
+        return f"{_people(self.people_after)}; {', '.join(parts)}; {self.lost} lose access"
 
 
 def believable(changes: Changes, share: float, least: int) -> str:
@@ -40,7 +40,12 @@ def believable(changes: Changes, share: float, least: int) -> str:
     more likely broken than right.
     """
     if changes.had and not changes.people_after:
-        return f"it is empty, while {changes.people_before} people are known"
+        verb = "is" if changes.people_before == 1 else "are"
+        return f"it is empty, while {_people(changes.people_before)} {verb} known"
     if changes.lost >= least and changes.lost > share * changes.had:
         return f"it takes access from {changes.lost} of {changes.had} people"
     return ""
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count} people"

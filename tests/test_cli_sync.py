@@ -28,7 +28,7 @@ def test_every_platform_is_fetched_and_sums_up(place: Hall) -> None:
     told = place.do("sync")
     assert (told.code, told.err) == (0, "")
     loft, gym, keys = told.out.splitlines()
-    assert loft == "loft: 1 people; person +1 −0, credential +1 −0, held +1 −0; 0 lose access"
+    assert loft == "loft: 1 person; person +1 −0, credential +1 −0, held +1 −0; 0 lose access"
     assert gym == "gym: nothing changed (0 people)"
     assert keys.startswith("keys: 2 people")
     assert place.scan("front", ADA) == "granted"
@@ -122,7 +122,7 @@ def test_the_first_of_all_commands_may_be_a_sync(tmp_path: Path) -> None:
         'card = { format = "hex" }\n[platforms.keys]\nkind = "file"\npath = "keys.csv"\n'
         'card = { format = "hex" }\n'
     )
-    assert "keys: 1 people" in doorward(path, "sync").out
+    assert "keys: 1 person" in doorward(path, "sync").out
     assert "Ida Keys" in doorward(path, "people").out
     (tmp_path / "keys.csv").write_text("id,name\n")
     failed = doorward(path, "sync")

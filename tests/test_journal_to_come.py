@@ -60,7 +60,7 @@ def test_rosters_are_fetched_meanwhile_and_the_journal_is_read_once_it_is_there(
     journal.touch()
     with closing(office(journal)) as early:
         report = early.lines["list"].pull(lambda *_: None)
-        assert report.changes.summary().startswith("1 people")
+        assert report.changes.summary().startswith("1 person")
         assert early.journal_changes() == -1
 
         made = Journal(journal, FakeClock(), "boot")

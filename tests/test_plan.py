@@ -37,7 +37,7 @@ class TestBelievable:
         assert losing(30, 100) == "it takes access from 30 of 100 people"
 
     def test_an_empty_roster_is_never_believed_while_somebody_is_known(self) -> None:
-        assert losing(1, 1, left=0) == "it is empty, while 1 people are known"
+        assert losing(1, 1, left=0) == "it is empty, while 1 person is known"
 
     def test_the_first_roster_may_be_empty(self) -> None:
         assert losing(0, 0, left=0) == ""
