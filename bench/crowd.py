@@ -8,6 +8,7 @@ import random
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,10 +67,9 @@ def stock(data: str, people: int, events: int) -> Talk:
     place.mkdir(parents=True)
     key, now = device_key(place), time.time()
     _live(place / "journal.db", people, events, now)
-    staging = _staging(place, key)
-    pour(staging, people, now)
-    staging.apply(staging.changes(now), _roll(place, now))
-    staging.close()
+    with closing(_staging(place, key)) as staging:
+        pour(staging, people, now)
+        staging.apply(staging.changes(now), _roll(place, now))
     sizes = {path.name: f"{path.stat().st_size >> 20} MiB" for path in place.glob("*.db")}
     yield f"{people:,} people, {credentials(people):,} cards, {events:,} events: {sizes}"
 
@@ -77,14 +77,13 @@ def stock(data: str, people: int, events: int) -> Talk:
 def renew(data: str, people: int) -> Talk:
     """Child: a roster in which everybody's membership was renewed; each answer ends a step."""
     place, now = Path(data), time.time()
-    staging = _staging(place, device_key(place))
-    pour(staging, people, now, renewed=True)
-    yield "read from the platform"
-    changes = staging.changes(now)
-    yield f"compared: {changes.summary()}"
-    staging.apply(changes, _roll(place, now))
-    yield "applied"
-    staging.close()
+    with closing(_staging(place, device_key(place))) as staging:
+        pour(staging, people, now, renewed=True)
+        yield "read from the platform"
+        changes = staging.changes(now)
+        yield f"compared: {changes.summary()}"
+        staging.apply(changes, _roll(place, now))
+        yield "applied"
 
 
 def pour(roster: Roster, people: int, now: float, *, renewed: bool = False) -> None:
@@ -138,10 +137,8 @@ def _staging(place: Path, key: bytes) -> Staging:
 
 
 def _roll(place: Path, now: float) -> Roll:
-    reader = JournalReader(place / "journal.db")
-    roll = Roll(PLATFORM, now, reader.chain, reader.watermark(PLATFORM))
-    reader.close()
-    return roll
+    with closing(JournalReader(place / "journal.db")) as reader:
+        return Roll(PLATFORM, now, reader.chain, reader.watermark(PLATFORM))
 
 
 class Then:

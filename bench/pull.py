@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,22 +46,22 @@ def pull(config: str) -> Talk:
     from sync.office import Office
     from sync.platforms import PLATFORMS
 
-    office = Office(load(Path(config), platforms=PLATFORMS), threading.Event())
-    idle, _ = memory("self")
-    while True:
-        with _writes(office.place.cache) as writes:
-            begin = time.perf_counter()
-            report = office.lines["gym"].pull(lambda *_: None)
-            seconds = round(time.perf_counter() - begin, 1)
-        _, peak = memory("self")
-        yield {
-            "seconds": seconds,
-            "idle_mib": idle,
-            "peak_mib": peak,
-            "changes": report.changes.summary(),
-            "bytes": writes.total,
-            "told": writes.told(),
-        }
+    with closing(Office(load(Path(config), platforms=PLATFORMS), threading.Event())) as office:
+        idle, _ = memory("self")
+        while True:
+            with _writes(office.place.cache) as writes:
+                begin = time.perf_counter()
+                report = office.lines["gym"].pull(lambda *_: None)
+                seconds = round(time.perf_counter() - begin, 1)
+            _, peak = memory("self")
+            yield {
+                "seconds": seconds,
+                "idle_mib": idle,
+                "peak_mib": peak,
+                "changes": report.changes.summary(),
+                "bytes": writes.total,
+                "told": writes.told(),
+            }
 
 
 @dataclass

@@ -7,6 +7,7 @@ clock runs from syncd's READY until the journal has noted the last check-in as s
 import random
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 from bench.child import Talk, child, result
@@ -71,17 +72,16 @@ def _told(journal: Path) -> float:
     """Wait until nothing is open; seconds."""
     begin = moved_at = time.monotonic()
     first = 0
-    reader = JournalReader(journal)
-    while waiting := reader.open_check_ins(PLATFORM, after=0, limit=1):
-        time.sleep(_LOOK)
-        now = time.monotonic()
-        if waiting[0].seq != first:
-            first, moved_at = waiting[0].seq, now
-        elif now - moved_at > _STALLED:
-            raise RuntimeError(
-                f"nothing was told for {_STALLED:g} s; see the logs beside {journal}"
-            )
-    reader.close()
+    with closing(JournalReader(journal)) as reader:
+        while waiting := reader.open_check_ins(PLATFORM, after=0, limit=1):
+            time.sleep(_LOOK)
+            now = time.monotonic()
+            if waiting[0].seq != first:
+                first, moved_at = waiting[0].seq, now
+            elif now - moved_at > _STALLED:
+                raise RuntimeError(
+                    f"nothing was told for {_STALLED:g} s; see the logs beside {journal}"
+                )
     return time.monotonic() - begin
 
 

@@ -12,7 +12,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +41,15 @@ class Server:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        before = os.umask(0o117)  # 0660 from its first moment
-        try:
-            self._socket.bind(str(path))
-        finally:
-            os.umask(before)
-        self._socket.listen(_AT_ONCE)
+        with ExitStack() as undo:
+            undo.enter_context(self._socket)
+            before = os.umask(0o117)  # 0660 from its first moment
+            try:
+                self._socket.bind(str(path))
+            finally:
+                os.umask(before)
+            self._socket.listen(_AT_ONCE)
+            undo.pop_all()
         threading.Thread(target=self._accept, name=path.name, daemon=True).start()
 
     def close(self) -> None:

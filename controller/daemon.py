@@ -22,6 +22,7 @@ from controller.model import Event, Kind
 from controller.notify import Notifier
 from controller.ports import Clock
 from controller.secrets import device_key, read_secret
+from controller.store import closed_on_error
 from hw.sim_play import play
 
 if TYPE_CHECKING:
@@ -68,16 +69,15 @@ class Controller:
         self._server: Server | None = None
 
     def __enter__(self) -> "Controller":
-        self._read_keyholders()
-        self.doors.start()
-        commands = DoorCommands(self.doors, self.knowledge, play)
-        self._server = Server(self.config.run / "door.sock", commands.table())
-        self.journal.append(Event(Kind.STARTED))
-        self._notifier.ready(f"{len(self.doors.working)} of {len(self.config.doors)} doors work")
-        log.info("ready", doors=list(self.doors.working), data=str(self.config.data))
+        with closed_on_error(self):
+            self._begin()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Secure every door, then let go of the files."""
         self._notifier.stopping()
         if self._server:
             self._server.close()
@@ -101,6 +101,15 @@ class Controller:
                 self._read_keyholders()
             if now >= self._prune_at:
                 self._prune_at = now + (_TICK if self._prune() else _PRUNE_EVERY)
+
+    def _begin(self) -> None:
+        self._read_keyholders()
+        self.doors.start()
+        commands = DoorCommands(self.doors, self.knowledge, play)
+        self._server = Server(self.config.run / "door.sock", commands.table())
+        self.journal.append(Event(Kind.STARTED))
+        self._notifier.ready(f"{len(self.doors.working)} of {len(self.config.doors)} doors work")
+        log.info("ready", doors=list(self.doors.working), data=str(self.config.data))
 
     def _notice_step(self) -> None:
         if step := self._steps.step():

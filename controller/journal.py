@@ -18,7 +18,7 @@ from controller.journal_file import Entry, History, JournalFile, uuid7
 from controller.logs import Once
 from controller.model import Event, Kind, Mode, Visit
 from controller.ports import Clock
-from controller.store import set_aside
+from controller.store import closed_on_error, set_aside
 
 __all__ = ["History", "Journal", "Ticket"]
 
@@ -200,7 +200,8 @@ class Journal:
         file = JournalFile(self._path, self._boot)
         wall_ms, mono_ms = (int(t() * 1000) for t in (self._clock.wall, self._clock.monotonic))
         event = Event(Kind.RENEWED, detail={"set_aside": kept.name})
-        file.write([Entry(event, uuid7(wall_ms), wall_ms, mono_ms, self._clock.trust())])
+        with closed_on_error(file):
+            file.write([Entry(event, uuid7(wall_ms), wall_ms, mono_ms, self._clock.trust())])
         return file
 
     def _run(self) -> None:

@@ -4,6 +4,7 @@ import json
 import math
 import sqlite3
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +21,7 @@ from controller.journal_file import (
     modes_in,
 )
 from controller.model import Event, Kind, Mode, Recorded, Trust
-from controller.store import NotSetUp, is_damage, open_reader
+from controller.store import NotSetUp, closed_on_error, is_damage, open_reader
 
 _SELECT = "SELECT e.*, b.boot FROM event e JOIN boot b ON b.id = e.boot"
 _NEWEST = "SELECT max(m) FROM (SELECT max(seq) m FROM event UNION SELECT max(last) FROM gap)"
@@ -45,7 +46,8 @@ class JournalReader:
         self.inode = path.stat().st_ino if path.exists() else 0
         self._db = open_reader(path, len(MIGRATIONS))
         self._db.row_factory = sqlite3.Row
-        self.chain = str(self._rows("SELECT id FROM chain")[0][0])
+        with closed_on_error(self._db):
+            self.chain = str(self._rows("SELECT id FROM chain")[0][0])
 
     def events(
         self,
@@ -174,9 +176,8 @@ def journal_at(path: Path) -> JournalReader | None:
 def newest_wall(path: Path) -> float:
     """Wall time of the journal's last event; 0 if there is none or it cannot be read."""
     try:
-        reader = JournalReader(path)
-        last = reader.events(last=1)
-        reader.close()
+        with closing(JournalReader(path)) as reader:
+            last = reader.events(last=1)
     except StoreError:
         return 0.0
     return last[0].wall if last else 0.0

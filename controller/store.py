@@ -5,12 +5,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import quote
 
 from controller.errors import StoreError
 
 Migrations = Sequence[Sequence[str]]  # statements of version 1, of version 2 …
 _NOT_FOR_US = ("SQLITE_CANTOPEN", "SQLITE_READONLY")  # what a reader meets in a folder not its own
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
 
 
 class NotSetUp(StoreError):
@@ -27,7 +32,7 @@ def open_writer(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-        with _closed_on_error(db):
+        with closed_on_error(db):
             if not path.stat().st_size:
                 for pragma in pragmas:
                     db.execute(pragma)
@@ -56,6 +61,16 @@ def open_reader(path: Path, newest: int) -> sqlite3.Connection:
             return _reader(path, newest, "mode=ro&immutable=1")
     except sqlite3.Error as error:
         raise StoreError(f"{path} cannot be read: {error}", damaged=is_damage(error)) from error
+
+
+@contextmanager
+def closed_on_error(opened: _Closable) -> Iterator[None]:
+    """What was opened must not stay so if it never comes into use."""
+    try:
+        yield
+    except BaseException:
+        opened.close()
+        raise
 
 
 @contextmanager
@@ -110,22 +125,13 @@ def _reader(path: Path, newest: int, how: str) -> sqlite3.Connection:
     db = sqlite3.connect(
         f"file:{quote(str(path))}?{how}", uri=True, isolation_level=None, check_same_thread=False
     )
-    with _closed_on_error(db):
+    with closed_on_error(db):
         db.execute("PRAGMA query_only=1")
         version = _version(db)
         if version == 0:
             raise NotSetUp(f"{path} is not set up yet")
         _refuse_newer(path, version, newest)
     return db
-
-
-@contextmanager
-def _closed_on_error(db: sqlite3.Connection) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        db.close()
-        raise
 
 
 def _version(db: sqlite3.Connection) -> int:

@@ -12,6 +12,7 @@ from controller.control import Server
 from controller.errors import DoorwardError, StoreError
 from controller.logs import Once, configure
 from controller.notify import Notifier
+from controller.store import closed_on_error
 from sync.commands import SyncCommands
 from sync.jobs import Jobs
 from sync.office import Office
@@ -48,23 +49,15 @@ class Daemon:
         self._server: Server | None = None
 
     def __enter__(self) -> "Daemon":
-        office = self.office
-        office.forget_unconfigured()
-        for name in office.lines:
-            self.jobs.every(office.config.every(name), name, partial(self._pull, name))
-        self.jobs.nightly("nightly", self._night)
-        commands = SyncCommands(office)
-        self._server = Server(office.config.run / "sync.sock", commands.table())
-        self.jobs.start()
-        for name in office.lines:
-            threading.Thread(
-                target=self._push, args=(name,), name=f"push-{name}", daemon=True
-            ).start()
-        self._notifier.ready(f"{len(office.lines)} platforms")
-        log.info("ready", platforms=list(office.lines))
+        with closed_on_error(self):
+            self._begin()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop everything and let go of the files."""
         self._notifier.stopping()
         self.office.stopping.set()
         if self._server:
@@ -87,6 +80,22 @@ class Daemon:
                 if line.retry and not line.resting() and not line.busy.locked():
                     line.retry = False
                     self.jobs.now(name)
+
+    def _begin(self) -> None:
+        office = self.office
+        office.forget_unconfigured()
+        for name in office.lines:
+            self.jobs.every(office.config.every(name), name, partial(self._pull, name))
+        self.jobs.nightly("nightly", self._night)
+        commands = SyncCommands(office)
+        self._server = Server(office.config.run / "sync.sock", commands.table())
+        self.jobs.start()
+        for name in office.lines:
+            threading.Thread(
+                target=self._push, args=(name,), name=f"push-{name}", daemon=True
+            ).start()
+        self._notifier.ready(f"{len(office.lines)} platforms")
+        log.info("ready", platforms=list(office.lines))
 
     def _pull(self, name: str) -> None:
         line = self.office.lines[name]

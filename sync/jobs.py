@@ -66,4 +66,5 @@ class Jobs:
 
     def stop(self) -> None:
         """Start nothing more; what runs is left to end."""
-        self._scheduler.shutdown(wait=False)
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)

@@ -16,7 +16,7 @@ from controller.cache import MIGRATIONS
 from controller.errors import StoreError
 from controller.journal_read import JournalReader
 from controller.model import Recorded
-from controller.store import is_damage, open_writer
+from controller.store import closed_on_error, is_damage, open_writer
 from sync.platform import CheckIn, State
 
 _FIELDS = "uuid, person, door, at, visit_until, name, in_doubt, forced, attempts"
@@ -45,7 +45,8 @@ class Ledger:
         self._path = path
         self._guard = threading.Lock()
         self._db = open_writer(path, MIGRATIONS)
-        self._db.execute("PRAGMA busy_timeout=30000")
+        with closed_on_error(self._db):
+            self._db.execute("PRAGMA busy_timeout=30000")
 
     def born(self, chain: str, newest: int) -> None:
         """Note, once, where the journal stood when this file was new; call before `take`.

@@ -7,6 +7,7 @@ keeps it to one at a time.
 import fcntl
 import threading
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import IO
 
@@ -21,7 +22,7 @@ from controller.journal_read import JournalReader, journal_at, newest_wall
 from controller.logs import Once
 from controller.ports import Clock
 from controller.secrets import device_key, read_secret
-from controller.store import set_aside
+from controller.store import closed_on_error, set_aside
 from sync.ledger import Ledger
 from sync.line import Line, Place
 from sync.platform import Surroundings
@@ -40,22 +41,23 @@ class Office:
     ) -> None:
         config.run.mkdir(parents=True, exist_ok=True)
         config.data.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(config.data / "sync.lock")
         self.config, self.stopping = config, stopping
-        self.place = Place(
-            config.data / "cache.db", config.data / "journal.db", device_key(config.data)
-        )
-        kept = self.place.journal
-        self.clock = clock or configured_clock(config, lambda: newest_wall(kept))
-        self.ledger = self._open_ledger()
         self.lines: dict[str, Line] = {}
         self.broken: dict[str, str] = {}  # platforms that cannot even be tried, and why
-        for name, stanza in config.platforms.items():
-            self._add(name, stanza)
-        self._pushers = {name: Pusher(line, self.ledger) for name, line in self.lines.items()}
         self._once = Once(log)
         self._journal: JournalReader | None = None
         self._reading = threading.Lock()
+        self._ends = ExitStack()  # lets go of what was opened, were it only half of it
+        with closed_on_error(self._ends):
+            self._ends.enter_context(_locked(config.data / "sync.lock"))
+            kept, key = config.data / "journal.db", device_key(config.data)
+            self.place = Place(config.data / "cache.db", kept, key)
+            self.clock = clock or configured_clock(config, lambda: newest_wall(kept))
+            self.ledger = self._open_ledger()
+            self._ends.callback(self._close_ledger)
+            for name, stanza in config.platforms.items():
+                self._add(name, stanza)
+        self._pushers = {name: Pusher(line, self.ledger) for name, line in self.lines.items()}
 
     def forget_unconfigured(self) -> None:
         """Who came with a platform that is no longer configured must not be let in."""
@@ -107,12 +109,10 @@ class Office:
             self._pushers[name] = Pusher(line, self.ledger)
 
     def close(self) -> None:
-        for line in self.lines.values():
-            line.platform.close()
-        self.ledger.close()
-        if self._journal:
-            self._journal.close()
-        self._lock.close()
+        with self._reading:
+            if self._journal:
+                self._journal.close()
+        self._ends.close()
 
     def _open_ledger(self) -> Ledger:
         try:
@@ -123,12 +123,16 @@ class Office:
             kept = set_aside(self.place.cache, self.clock.wall())
             log.critical("cache.db is damaged: set aside", kept=str(kept), error=str(error))
             ledger = Ledger(self.place.cache)
-        if reader := journal_at(self.place.journal):
-            ledger.born(reader.chain, reader.newest())
-            reader.close()
-        else:
-            ledger.born("", 0)
+        with closed_on_error(ledger):
+            if reader := journal_at(self.place.journal):
+                with closing(reader):
+                    ledger.born(reader.chain, reader.newest())
+            else:
+                ledger.born("", 0)
         return ledger
+
+    def _close_ledger(self) -> None:
+        self.ledger.close()  # perhaps another one than at first
 
     def _add(self, name: str, stanza: Stanza) -> None:
         settings: PlatformCommon = stanza.settings
@@ -140,6 +144,7 @@ class Office:
             self.broken[name] = str(error)
             log.critical("platform not used", platform=name, error=str(error))
             return
+        self._ends.callback(platform.close)
         line = Line(
             platform, settings, self.config.sync, self.place, self.clock, self.ledger.failed
         )

@@ -12,7 +12,7 @@ from controller.cache import FOREVER, MIGRATIONS
 from controller.cards import card_hash, mask
 from controller.model import Grant, Hours, Person
 from controller.schedule import dump
-from controller.store import open_writer, translated
+from controller.store import closed_on_error, open_writer, translated
 from sync.plan import Changes
 
 # Tables that hang on a person: their columns besides `person`.
@@ -63,10 +63,11 @@ class Staging:
         self._platform, self._key, self._checks_in = platform, key, checks_in
         self._path = path
         self._db = open_writer(path, MIGRATIONS)
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.execute("ATTACH ':memory:' AS new")
-        for statement in _STAGE:
-            self._db.execute(statement)
+        with closed_on_error(self._db), translated(path, "written"):
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute("ATTACH ':memory:' AS new")
+            for statement in _STAGE:
+                self._db.execute(statement)
 
     def person(self, person: Person) -> None:
         p = person

@@ -51,6 +51,7 @@ def test_a_stalled_disk_does_not_hold_a_member(tmp_path: Path) -> None:
         assert front.lock.released
         assert not front.journal.flush(0)
         blocker.execute("ROLLBACK")
+        blocker.close()
         assert front.reasons() == ["granted"]
 
 
@@ -244,6 +245,7 @@ def test_the_last_pass_cannot_open_two_doors(tmp_path: Path) -> None:
         front.clock.advance(3)
         front.scan("04A1B2C3")
         blocker.execute("ROLLBACK")
+        blocker.close()
         assert front.reasons() == ["granted", "denied_passback"]
 
 

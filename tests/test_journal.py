@@ -3,6 +3,7 @@
 import sqlite3
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
@@ -47,9 +48,8 @@ def reader(journal: Journal, path: Path) -> Iterator[JournalReader]:
 class TestAppending:
     def test_a_settled_ticket_means_that_others_see_it(self, journal: Journal, path: Path) -> None:
         keep(journal, entry("ada"))
-        with sqlite3.connect(path) as fresh:
+        with closing(sqlite3.connect(path)) as fresh:
             assert fresh.execute("SELECT seq, person FROM event").fetchall() == [(1, "ada")]
-        fresh.close()
 
     def test_an_event_comes_back_as_it_was(
         self, journal: Journal, reader: JournalReader, clock: FakeClock

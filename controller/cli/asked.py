@@ -53,7 +53,10 @@ def answers(config: "Config", who: str, door: str, mode: Mode, now: Now) -> list
             past: Past = files.enter_context(journal_of(config))
         except StoreError:
             past = _NoPast()
-        know = Knowledge(cache, past, clock_of(config), b"", _keyholders(config))
+        local = _keyholders(config)
+        if local:
+            files.callback(local.close)
+        know = Knowledge(cache, past, clock_of(config), b"", local)
         return _Question(config, config.rules(door), mode, now, cache, know).answers(who.strip())
 
 
