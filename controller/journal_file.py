@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from controller.errors import StoreError
 from controller.model import Event, Kind, Mode, Trust, Visit
 from controller.store import open_reader, open_writer, translated
 
@@ -116,7 +115,7 @@ class JournalFile:
                 self._boot: int = self._writer.execute(query, (boot,)).fetchone()[0]
                 self.chain: str = self._writer.execute("SELECT id FROM chain").fetchone()[0]
             self._reader = open_reader(path, len(MIGRATIONS))
-        except StoreError:
+        except BaseException:
             self._writer.close()
             raise
 

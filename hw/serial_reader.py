@@ -123,6 +123,7 @@ class SerialReader:
         own = self._settings
         port = serial.serial_for_url(
             own.port,
+            do_not_open=True,  # what fails half way must be closed all the same
             baudrate=own.baud,
             parity=own.parity[0].upper(),
             stopbits=own.stopbits,
@@ -130,9 +131,10 @@ class SerialReader:
             timeout=self._pace.read,
             exclusive=True,
         )
-        with self._guard:
-            self._open = port
         try:
+            port.open()
+            with self._guard:
+                self._open = port
             if own.port.startswith("socket://"):
                 _notice_a_silent_death(port)
             yield port

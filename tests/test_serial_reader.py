@@ -49,6 +49,8 @@ class Cable:
         if self.socat:
             self.socat.kill()
             self.socat.wait()
+            for end in (self.near, self.far):  # the pty's number may be another test's by now
+                end.unlink(missing_ok=True)
             assert self.socat.stderr
             self.socat.stderr.close()
             self.socat = None
