@@ -112,22 +112,27 @@ class Daemon:
 
     def _push(self, name: str) -> None:
         """The life of one line's push thread."""
-        seen = None
-        idle = 0.0
-        while not self.office.stopping.wait(_LOOK):
-            self._beats[name] = self.office.clock.monotonic()
+        seen, idle = None, 0.0
+        while not self._stopping(name):
             try:
                 changes = self.office.journal_changes()
                 # Besides new entries, time itself makes work: back-off ends, a visit is over.
                 if changes != seen or idle >= _TICK:
                     seen, idle = changes, 0.0
-                    self.office.deliver(name)
+                    while self.office.deliver(name, partial(self._stopping, name)):
+                        self.office.note_settled()
                     self.office.note_settled()
-                idle += _LOOK
             except StoreError as error:
                 self._recover(error)
             except Exception:
                 log.exception("telling failed in a way nobody thought of", platform=name)
+            self.office.stopping.wait(_LOOK)
+            idle += _LOOK
+
+    def _stopping(self, name: str) -> bool:
+        """Asked by a push thread at every turn, which so gives a sign of life."""
+        self._beats[name] = self.office.clock.monotonic()
+        return self.office.stopping.is_set()
 
     def _night(self) -> None:
         self.office.ledger.forget(self.office.clock.wall() - _KEEP_SETTLED)

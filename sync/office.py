@@ -6,7 +6,7 @@ keeps it to one at a time.
 
 import fcntl
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import IO
@@ -64,16 +64,15 @@ class Office:
         if gone := self.ledger.forget_platforms(self.config.platforms):
             log.warning("people of platforms no longer configured were removed", platforms=gone)
 
-    def deliver(self, name: str) -> int:
-        """Take over new check-ins of one platform and tell what can be told now."""
-        settled, more = 0, True
-        while more and not self.stopping.is_set():
-            with self._reading:
-                journal = self._reader()
-                taken = self.ledger.take(name, journal) if journal else 0
-            settled += self._pushers[name].drain(self.stopping.is_set)
-            more = taken > 0 and not self.lines[name].resting()
-        return settled
+    def deliver(self, name: str, stopping: Callable[[], bool] | None = None) -> int:
+        """Take over new check-ins of one platform and tell some of what can be told now.
+
+        Returns how many were settled; call again until that is 0. `stopping` is asked before each.
+        """
+        with self._reading:
+            if journal := self._reader():
+                self.ledger.take(name, journal)
+        return self._pushers[name].drain(stopping or self.stopping.is_set)
 
     def journal_changes(self) -> int:
         """Differs when the journal was written to; -1 while there is none."""

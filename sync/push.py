@@ -12,6 +12,8 @@ from sync.platform import LateCheckIn, Outcome, State
 
 log = structlog.get_logger(__name__)
 
+_AT_ONCE = 200
+
 
 class Pusher:
     """Works through the pending deliveries of one line. `step` until it returns False."""
@@ -26,9 +28,12 @@ class Pusher:
         self._prove = False
 
     def drain(self, stopping: Callable[[], bool]) -> int:
-        """Tell what can be told now; returns how many deliveries were settled."""
+        """Tell of some that can be told now; returns how many deliveries were settled.
+
+        Not of all at once: the journal is to hear of them now and then.
+        """
         settled = 0
-        while not stopping() and not self._line.resting() and self._step():
+        while settled < _AT_ONCE and not (stopping() or self._line.resting()) and self._step():
             settled += 1
         return settled
 

@@ -161,7 +161,8 @@ def _by_ourselves(office: "Office", what: str, uuids: list[str]) -> list[str]:
     else:
         found = office.ledger.push(uuids)
         for platform in office.lines:
-            office.deliver(platform)
+            while office.deliver(platform):
+                office.note_settled()
     office.note_settled()
     return found
 

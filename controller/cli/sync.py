@@ -91,7 +91,8 @@ def _by_ourselves(context: click.Context, request: dict[str, Any], say: Say) -> 
         if not request["dry_run"]:
             office.forget_unconfigured()
             for name in request["platforms"] or office.lines:
-                office.deliver(name)
+                while office.deliver(name):
+                    office.note_settled()
             office.note_settled()
     return answer
 
