@@ -21,7 +21,7 @@ from sync.staging import Roll, Staging
 
 log = structlog.get_logger(__name__)
 
-CONFIRM_AT_MOST = 100  # vanished people asked about one by one; more are left to the guard
+CONFIRM_AT_MOST = 100  # vanished people asked about one by one; more are not believed
 
 
 @dataclass(frozen=True, slots=True)

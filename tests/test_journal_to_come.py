@@ -14,29 +14,12 @@ from controller.model import Event, Kind
 from sync.office import Office
 from sync.platforms import PLATFORMS
 from tests.fakes import FakeClock
-
-CONFIG = """
-[site]
-data = "data"
-run = "run"
-
-[doors.front]
-admits = ["*"]
-lock = { driver = "sim" }
-readers.main = { driver = "sim", card = { format = "hex" } }
-
-[platforms.list]
-kind = "file"
-path = "people.csv"
-card = { format = "hex" }
-"""
+from tests.sites import small_site
 
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
-    (tmp_path / "doorward.toml").write_text(CONFIG)
-    (tmp_path / "people.csv").write_text("id,name,card\n1,Ada Quill,04A1B2C3\n")
-    (tmp_path / "data").mkdir()
+    small_site(tmp_path)
     return tmp_path / "data" / "journal.db"
 
 
