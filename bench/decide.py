@@ -23,7 +23,7 @@ from controller.cache import Cache
 from controller.cards import CardFormat, card_hash
 from controller.clock import boot_id, configured_clock
 from controller.config import load
-from controller.door import Door, Parts, Settings
+from controller.door import Door, Fitted, Parts, Settings
 from controller.journal import Journal, Ticket
 from controller.journal_read import newest_wall
 from controller.knowledge import Knowledge
@@ -163,7 +163,7 @@ def _door(place: Path, people: int) -> Iterator[_Bench]:
     cache = Cache(config.data / "cache.db")
     knowledge = Knowledge(cache, journal, clock, key)
     lock, reader = SimLock(SimSettings(), "front/lock"), SimReader(SimSettings(), "front/main")
-    parts = Parts(lock, {"main": (reader, _Watched("hex", watch=watch))})
+    parts = Parts(lock, {"main": Fitted(reader, _Watched("hex", watch=watch))})
     door = Door(config.rules("front"), Settings("Front"), parts, knowledge, journal, clock)
     floor = sqlite3.connect(f"file:{config.data / 'cache.db'}?mode=ro", uri=True)
     door.start()

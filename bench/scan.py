@@ -29,13 +29,13 @@ class TimedLock(SimLock):
 
     def __init__(self, settings: SimSettings, name: str) -> None:
         super().__init__(settings, name)
-        self.told_at = self.on_disk = 0
+        self.told_at, self.on_disk = 0, 0
         self.newest: Callable[[], int] = lambda: 0
 
-    def release(self) -> None:
+    def release(self, seconds: float) -> None:
         self.told_at = time.perf_counter_ns()
         self.on_disk = self.newest()
-        super().release()
+        super().release(seconds)
 
 
 def measure(
@@ -83,7 +83,7 @@ class _Scanner:
 
     def __init__(self, controller: Controller, disk: JournalReader) -> None:
         self._door = controller.doors.working["front"]
-        lock, reader = self._door.parts.lock, self._door.parts.readers["main"][0]
+        lock, reader = self._door.parts.lock, self._door.parts.readers["main"].reader
         assert isinstance(lock, TimedLock)
         assert isinstance(reader, SimReader)
         self._lock, self._reader = lock, reader

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
 from controller.config import Config, Stanza
 from controller.config import Door as DoorConfig
-from controller.door import Door, Parts, Settings
+from controller.door import Door, Fitted, Parts
 from controller.errors import HardwareError
+from controller.interlock import Interlock
 from controller.journal import Journal
 from controller.knowledge import Knowledge
 from controller.logs import Once
@@ -30,6 +32,7 @@ class Doors:
     clock: Clock
     working: dict[str, Door] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    interlock: Interlock = field(default_factory=Interlock)
     _again_at: float = 0.0
     _once: Once = field(default_factory=lambda: Once(log))
 
@@ -54,10 +57,8 @@ class Doors:
         return [name for name, door in self.working.items() if now - door.heartbeat > longest]
 
     def _start(self, name: str, modes: Mapping[str, tuple[Mode, float | None]]) -> None:
-        config = self.config.doors[name]
-        settings = Settings(config.name, config.open_for, config.repeat_after)
         try:
-            parts = _parts(name, config)
+            parts = _parts(name, self.config.doors[name])
         except HardwareError as error:
             if name not in self.missing:
                 detail = {"part": "door", "why": str(error)}
@@ -65,8 +66,15 @@ class Doors:
             self.missing[name] = str(error)
             self._once.trouble(name, "door does not work", door=name, error=str(error))
             return
-        rules = self.config.rules(name)
-        door = Door(rules, settings, parts, self.knowledge, self.journal, self.clock)
+        door = Door(
+            self.config.rules(name),
+            self.config.settings(name),
+            parts,
+            self.knowledge,
+            self.journal,
+            self.clock,
+            self.interlock,
+        )
         door.start(*modes.get(name, (Mode.NORMAL, None)))
         self.working[name] = door
         if self.missing.pop(name, None) is not None:
@@ -75,21 +83,24 @@ class Doors:
 
 
 def _parts(name: str, config: DoorConfig) -> Parts:
-    def made(stanza: Stanza, part: str) -> object:
+    def made(stanza: Stanza, part: str) -> Any:
         return stanza.factory(stanza.settings, f"{name}/{part}")
 
-    def optional(part: str) -> object:
+    def optional(part: str) -> Any:
         stanza: Stanza | None = getattr(config, part)
         return made(stanza, part) if stanza else None
 
     lock = made(config.lock, "lock")
     try:
         readers = {
-            reader: (made(stanza, reader), stanza.card.card_format())
+            reader: Fitted(made(stanza, reader), stanza.card.card_format(), stanza.strength)
             for reader, stanza in config.readers.items()
         }
-        inputs = (optional("contact"), optional("exit_button"), optional("indicator"))
+        others = {
+            part: optional(part)
+            for part in ("contact", "exit_button", "indicator", "tamper", "fire")
+        }
     except HardwareError:
-        lock.stop()  # type: ignore[attr-defined]
+        lock.stop()
         raise
-    return Parts(lock, readers, *inputs)  # type: ignore[arg-type]
+    return Parts(lock, readers, **others)

@@ -128,6 +128,17 @@ def _hex(text: str) -> Number:
     return 4 * len(plain), int(plain, 16)
 
 
+def _bits(text: str) -> Number:
+    """`26:07B3972`, as Wiegand and OSDP readers count them; hex digits as many as these need."""
+    parts = re.fullmatch(r"([0-9]{1,3}):([0-9A-Fa-f]+)", text)
+    if not parts or len(parts[2]) != -(-int(parts[1]) // 4):
+        raise ValueError("is not bits:hex, e.g. 24:7B3972")
+    bits, value = int(parts[1]), int(parts[2], 16)
+    if bits < FEWEST_BITS or value >> bits:
+        raise ValueError(f"is no card of {bits} bits")
+    return bits, value
+
+
 def _decimal(width: int, bits: int) -> Form:
     def read(text: str) -> Number:
         return bits, _fits(_digits(text, width), bits)
@@ -173,6 +184,7 @@ def _written(bits: int, value: int) -> str:
 FEWEST_BITS = 16
 FORMS: dict[str, Form] = {
     "hex": Form("hex digits, four bits each", ".*[A-Fa-f].*", _hex),
+    "bits": Form("bits:hex, as Wiegand and OSDP readers send it", "[0-9]+:[0-9A-F]+", _bits),
     "dec13": _decimal(13, 40),
     "dec10": _decimal(10, 32),
     "dec8": _decimal(8, 24),

@@ -1,7 +1,9 @@
 """What door.sock does for staff, for `sync` and for the simulator's user."""
 
 import os
-from collections.abc import Callable, Mapping
+import queue
+import threading
+from collections.abc import Callable, Mapping, Set
 from importlib.metadata import version
 from typing import Any
 
@@ -11,7 +13,9 @@ from controller.door import Door
 from controller.errors import ConfigError, DoorwardError, HardwareError
 from controller.knowledge import Knowledge
 from controller.model import Event, Kind, Mode
+from controller.ports import Card, Keys, Refused, Signal, Told
 
+_LONGEST = 86400.0  # seconds for which a door is released or propped at one word
 Play = Callable[[Mapping[str, object], str, str], Answer]
 
 
@@ -29,6 +33,9 @@ class DoorCommands:
             "unlock": self.unlock,
             "mode": self.mode,
             "settled": self.settled,
+            "prop": self.prop,
+            "watch": self.watch,
+            "show": self.show,
             "sim": self.sim,
         }
 
@@ -51,10 +58,17 @@ class DoorCommands:
             raise DoorwardError(
                 f"{door.id} is in lockdown; lift it first: doorward lockdown off {door.id}"
             )
+        if partner := door.barred_by:
+            raise DoorwardError(
+                f"{door.id} is interlocked with {partner}, which is not shut, or cannot tell; "
+                f"shut it first: doorward doors"
+            )
         seconds = _number(request, "seconds")
+        if seconds and seconds > _LONGEST:
+            raise ConfigError(f"at most a day; for longer: doorward mode {door.id} unlocked")
         door.unlock(author, seconds)
         door.catch_up(2.0)
-        return {"door": door.id, "seconds": seconds or door.settings.open_for}
+        return {"door": door.id, "seconds": seconds or door.settings.timing.open_for}
 
     def mode(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
         """Set one door, or all if none is named, to a mode, for ever or until a wall time."""
@@ -69,6 +83,53 @@ class DoorCommands:
         for door in doors:
             door.catch_up(2.0)
         return {"doors": [door.id for door in doors], "mode": mode.value}
+
+    def prop(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
+        """Let one door stand open for some seconds without an alarm."""
+        door, seconds = self._door(request), _number(request, "seconds")
+        if door.parts.contact is None:
+            raise ConfigError(f"{door.id} has no contact: nobody notices whether it stands open")
+        if not seconds or seconds > _LONGEST:
+            raise ConfigError("say for how long, at most a day")
+        door.prop(author, seconds)
+        door.catch_up(2.0)
+        return {"door": door.id, "seconds": seconds}
+
+    def show(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
+        """Show a signal on one door's indicator, to see whether it works."""
+        door, name = self._door(request), str(request.get("signal", ""))
+        if door.parts.indicator is None:
+            raise ConfigError(f"{door.id} has no indicator")
+        if name not in list(Signal):
+            raise ConfigError(f"a signal is one of {', '.join(Signal)}")
+        seconds = min(_number(request, "seconds") or 2.0, 60.0)
+        door.show(Signal(name), seconds)
+        door.catch_up(2.0)
+        return {"door": door.id, "signal": name, "seconds": seconds}
+
+    def watch(self, request: Request, author: str, say: Say) -> Answer:
+        """Say all that one door's devices tell, as they tell it, for so many seconds.
+
+        Whole card numbers, for a technician's screen: that somebody looks is in the journal.
+        """
+        door = self._door(request)
+        seconds = min(_number(request, "seconds") or 60.0, 3600.0)
+        told: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
+        detail = {"seconds": seconds}
+        self._journal.append(Event(Kind.WATCHED, door.id, author=author, detail=detail))
+        pins = {name for name, each in door.parts.readers.items() if each.form.form == "pin"}
+        end = door.watch(lambda part, what: told.put(_as_answer(part, what, pins)))
+        over = threading.Timer(seconds, lambda: told.put(None))
+        over.daemon = True
+        over.start()
+        try:
+            say({"watching": door.id, "seconds": seconds})
+            while (answer := told.get()) is not None:
+                say(answer)
+        finally:
+            end()
+            over.cancel()
+        return {"door": door.id}
 
     def settled(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
         """`sync` says what became of check-ins; kept, so that none is ever told twice."""
@@ -92,12 +153,13 @@ class DoorCommands:
         return {"noted": len(tickets)}
 
     def sim(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
-        """Act on a simulated device: scan, open, close, press, unplug, plug, state."""
+        """Act on a simulated device, as `doorward sim` does."""
         door = self._door(request)
         act, text = str(request.get("act", "")), str(request.get("text", ""))
         self._play(_devices(door), act, text)
         door.catch_up(2.0)
-        return {**self._play(_devices(door), "state", ""), "last": _last(door)}
+        state = self._play(_devices(door), "state", "")
+        return {**state, "last": _last(door), "waits": door.waits}
 
     def _door(self, request: Request) -> Door:
         name = str(request.get("door", ""))
@@ -124,7 +186,10 @@ class DoorCommands:
             **now,
             "open": door.state.open if door.parts.contact else None,
             "last": _last(door),
-            "unwell": dict(door.unwell),
+            "word": door.word,
+            "phase": door.state.phase.value,
+            "unwell": dict(door.condition.unwell),
+            "alarms": dict(door.condition.alarms),
         }
 
 
@@ -142,15 +207,27 @@ def _last(door: Door) -> dict[str, Any] | None:
     }
 
 
+def _as_answer(part: str, told: Told, pins: Set[str]) -> Answer:
+    """What a device told, for the screen; never a PIN. `pins`: readers that send nothing else."""
+    about = {"part": part, "told": type(told).__name__.lower()}
+    if isinstance(told, Keys):
+        return {**about, "count": len(told.text)}
+    if part in pins and isinstance(told, Card | Refused):
+        told = told._replace(raw="")
+        told = told._replace(text="…") if isinstance(told, Card) else told
+    return {**about, **told._asdict()}
+
+
 def _devices(door: Door) -> dict[str, Any]:
     parts = door.parts
-    named = {name: reader for name, (reader, _) in parts.readers.items()}
-    others = {"lock": parts.lock, "contact": parts.contact, "exit_button": parts.exit_button}
-    return {**others, "indicator": parts.indicator, **named}
+    named = {name: fitted.reader for name, fitted in parts.readers.items()}
+    return {"lock": parts.lock, "indicator": parts.indicator, **dict(parts.inputs()), **named}
 
 
 def _number(request: Request, name: str) -> float | None:
     value = request.get(name)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise ConfigError(f"{name} must be a number")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e12:
+        raise ConfigError(f"{name} must be a number, and not negative")
     return value

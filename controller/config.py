@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from controller.config_errors import clashes, meant, problem_lines
+from controller.config_errors import clashes, meant, problem_lines, unfit_doors
 from controller.config_model import (
     ClockSettings,
     Config,
@@ -30,6 +30,7 @@ from controller.config_model import (
 )
 from controller.config_types import (
     Around,
+    Attached,
     CardSettings,
     Location,
     MinuteOfDay,
@@ -40,9 +41,11 @@ from controller.config_types import (
     Zone,
 )
 from controller.errors import ConfigError
+from controller.model import Strength
 
 __all__ = [
     "PARTS",
+    "Attached",
     "CardSettings",
     "Config",
     "Door",
@@ -56,6 +59,7 @@ __all__ = [
     "Strict",
     "Zone",
     "default_path",
+    "extra_needed",
     "load",
 ]
 
@@ -86,6 +90,21 @@ def load(
     return config
 
 
+EXTRAS = {
+    "gpiod": "gpio",
+    "lgpio": "gpio",
+    "pymodbus": "modbus",
+    "osdp": "osdp",
+    "osdp_sys": "osdp",
+}
+
+
+def extra_needed(error: ImportError) -> str:
+    """What to type so that this can be imported."""
+    extra = EXTRAS.get((error.name or "").partition(".")[0])
+    return f"type: pip install 'doorward[{extra}]'" if extra else "install it"
+
+
 def _read(path: Path) -> Raw:
     try:
         return tomllib.loads(path.read_text("utf-8"))
@@ -105,7 +124,11 @@ def _read(path: Path) -> Raw:
 
 
 AnyStrict = TypeVar("AnyStrict", bound=Strict)
-PARTS = {"lock": "lock", "contact": "input", "exit_button": "input", "indicator": "indicator"}
+PARTS = {
+    "lock": "lock",
+    **dict.fromkeys(("contact", "exit_button", "tamper", "fire"), "input"),
+    "indicator": "indicator",
+}
 TOP = ("site", "clock", "journal", "sync", "staleness", "doors", "platforms")
 ID = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 BAD_ID = "is no id: write a-z, 0-9, _ and -, a letter first, at most 32"
@@ -140,6 +163,7 @@ class _Intake:
         if not doors and isinstance(self.raw.get("doors", {}), dict):
             self.problems.append("doors: there is no door; add a table [doors.front]")
         self.problems += clashes(self.stanzas, doors)
+        self.problems += unfit_doors(doors, sections["site"])
         if secret:
             self.try_secrets(secret)
         if self.problems:
@@ -202,10 +226,23 @@ class _Intake:
         where = f"{door}.readers.{name}"
         if not ID.fullmatch(name):
             self.problems.append(f"{where}: {BAD_ID}")
+        if name in PARTS:
+            self.problems.append(f"{where}: a door has a part of this name; take another")
         own = dict(raw) if isinstance(raw, dict) else raw
         card = self.card(own, f"{where}.card") if isinstance(own, dict) else None
+        strength = self.strength(own, where) if isinstance(own, dict) else None
         made = self.stanza(self.table("reader"), own, where, "driver")
-        return ReaderStanza(made.kind, made.factory, made.settings, card or ANY_CARD)
+        return ReaderStanza(made.kind, made.factory, made.settings, card or ANY_CARD, strength)
+
+    def strength(self, own: Raw, where: str) -> Strength | None:
+        """The same with `strength`."""
+        if "strength" not in own:
+            return None
+        try:
+            return Strength(own.pop("strength"))
+        except ValueError:
+            self.problems.append(f"{where}.strength: must be one of {', '.join(Strength)}")
+            return None
 
     def card(self, own: Raw, where: str) -> CardSettings | None:
         """Take `card` out of a reader's table; the rest is the driver's."""
@@ -246,7 +283,9 @@ class _Intake:
         try:
             return getattr(importlib.import_module(module), name)
         except ImportError as error:
-            self.problems.append(f"{where}: {kind!r} cannot be loaded ({error}); install it")
+            self.problems.append(
+                f"{where}: {kind!r} cannot be loaded ({error}); {extra_needed(error)}"
+            )
             return None
 
     def checked(self, model: type[AnyStrict], raw: object, where: str) -> AnyStrict | None:

@@ -1,7 +1,5 @@
 """Problems of a configuration in words: the key, what is wrong with it, what to write instead."""
 
-import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_args
 
@@ -29,15 +27,15 @@ def meant(word: str, known: Iterable[str]) -> str:
 
 
 def clashes(stanzas: Mapping[str, Any], doors: Iterable[str]) -> list[str]:
-    """Two devices on one pin or serial line, and doors that platforms name and nobody built."""
+    """Two devices in one place, and doors that platforms name and nobody built."""
     known = list(doors)
     problems = []
-    taken: dict[tuple[object, ...], str] = {}
+    taken: list[tuple[str, Any]] = []
     for where, settings in stanzas.items():
-        for field, place in _places(settings):
-            first = taken.setdefault(place, where)
-            if first != where:
-                problems.append(f"{where}.{field}: is taken by {first}; each device needs its own")
+        for place in settings.attached():
+            found = (_conflict(place, other, first) for first, other in taken)
+            problems += [f"{where}.{place.key}: {why}" for why in found if why][:1]
+            taken.append((where, place))
         problems += [
             f"{where}.doors.{door}: there is no such door{meant(door, known)}"
             for door in _named_doors(settings)
@@ -46,14 +44,36 @@ def clashes(stanzas: Mapping[str, Any], doors: Iterable[str]) -> list[str]:
     return problems
 
 
-def _places(settings: object) -> Iterable[tuple[str, tuple[object, ...]]]:
-    """Where a device is attached, such that equal places cannot be shared."""
-    pin, port = getattr(settings, "pin", None), getattr(settings, "port", None)
-    if pin is not None:
-        number = re.fullmatch(r"(?:GPIO|BCM)?0*([0-9]+)", str(pin))
-        yield "pin", ("pin", getattr(settings, "chip", None), number[1] if number else pin)
-    if isinstance(port, str | os.PathLike):
-        yield "port", ("port", os.path.realpath(port))
+def unfit_doors(doors: Mapping[str, Any], site: Any) -> list[str]:
+    """What one door's settings need of the others and of the site."""
+    problems = []
+    for name, door in doors.items():
+        if door is None:
+            continue
+        where = f"doors.{name}"
+        hours = door.unlocked or [each for each in door.demands if each.begin is not None]
+        if hours and site and site.zone is None:
+            problems.append(f'{where}: has hours; say of which time zone: [site] zone = "…"')
+        for partner in door.interlock:
+            if partner not in doors or partner == name:
+                others = [each for each in doors if each != name]
+                problems.append(
+                    f"{where}.interlock: {partner!r} is no other door{meant(partner, others)}"
+                )
+            elif doors[partner] and (doors[partner].contact is None or doors[partner].unlocked):
+                problems.append(f"{where}.interlock: {partner!r} needs a contact, and no hours")
+    return problems
+
+
+def _conflict(place: Any, other: Any, first: str) -> str:
+    """Why the device at `place` cannot be where it is beside that of `first`; "" if it can."""
+    if place.line != other.line:
+        return ""
+    if place.speaks is None or other.speaks is None or place.unit == other.unit:
+        return f"is taken by {first}; each device needs its own"
+    if place.speaks != other.speaks:
+        return f"is shared with {first}, which is set differently; protocol and speed must agree"
+    return ""
 
 
 def _named_doors(settings: object) -> list[str]:

@@ -9,6 +9,8 @@ EXAMPLE = """\
 name = "Harbour Loft"            # shown on reports and pages
 data = "/var/lib/doorward"       # cache.db, journal.db and device.key
 run = "/run/doorward"            # sockets by which the commands reach the two processes
+zone = "Europe/Berlin"           # of the doors' own hours
+holidays = [2026-12-25]          # days on which doors do not unlock by themselves
 
 [clock]
 trust = "auto"                   # "always": this machine's host keeps its time
@@ -38,17 +40,52 @@ refuses = []                     # wins over admits
 check_in = true                  # tell the platform who came
 no_pass = "deny"                 # "admit": let members in who have no pass left, and report it
 open_for = "5s"                  # how long the lock is released
+relock = "time"                  # "open": as soon as the door is opened
+check_in_on = "grant"            # "open": only who really opened has used a pass
+held_warning = "30s"             # open for so long is a warning ...
+held_after = "1m"                # ... and for so long an alarm; 0s is off
+exit = "unlock"                  # "shunt": the button only says that the opening is no break-in
+on_fire = "report"               # "unlock": the lock is released too; egress is wiring all the same
+stuck_after = "5m"               # an exit button pressed for so long is an alarm
+interlock = []                   # doors of which none may be open for this one to open
+duress = false                   # true: a PIN with its last digit one too high calls for help
 anti_passback = "0s"             # how long the same person is refused after an entry; 0s is off
 repeat_after = "2s"              # the same card held to a reader counts once in so long
-lock = { driver = "gpio-relay", pin = 17, active_high = true, max_release = "1m" }
-contact = { driver = "sim" }
-exit_button = { driver = "sim" }
-indicator = { driver = "sim" }
+# energize: what the relay does when it is on. chip = "" is the header of a Raspberry Pi.
+lock = { driver = "gpio-relay", chip = "", pin = 17, active_high = true, energize = "unlock" }
+# normally: how its circuit is while the door is shut; pull = "up": it closes to ground
+contact = { driver = "gpio-input", pin = 24, normally = "closed", pull = "up", debounce = "100ms" }
+exit_button = { driver = "gpio-input", pin = 25, normally = "open" }
+indicator = { driver = "gpio-indicator", green = 5, red = 6, buzzer = 13, active_high = true }
+# Relay boards (docs/hardware.md says which; the last two need the extra doorward[modbus]):
+#   lock = { driver = "serial-relay", port = "/dev/serial/by-id/…", channel = 1 }
+#   lock = { driver = "modbus-relay", host = "10.0.0.5", unit = 1, channel = 1, pulse = "board" }
+#   contact = { driver = "modbus-input", port = "/dev/…", channel = 2, normally = "closed",
+#     table = "input-register", value_closed = [900, 1100], value_open = [1900, 2100] }
+tamper = { driver = "sim" }
+fire = { driver = "sim" }
+
+# In these hours, or always, a card alone is not enough.
+[[doors.front.demands]]
+begin = "22:00"
+end = "05:59"
+weekdays = []                    # 1 (Monday) to 7; none: every day
+strength = "weak"                # "pin", "weak", "wiegand", "secure": the weakest that will do
+pin = true                       # the person's PIN after the card
+persons = 1                      # so many, one after the other
+
+# In these hours the door stands unlocked.
+[[doors.front.unlocked]]
+begin = "09:00"
+end = "16:59"
+weekdays = [1, 2, 3, 4, 5]
+first_person = true              # only once somebody has entered in them
+holidays = "locked"              # "as usual"
 
 # `card`: how this reader writes numbers. To find out:  doorward cards match --read X --stored Y
 [doors.front.readers.main]
 driver = "serial"
-port = "/dev/serial/by-id/usb-1a86_USB_Serial-if00-port0"  # or "socket://host:port"
+port = "/dev/serial/by-id/usb-1a86_USB_Serial-if00-port0"  # "1A86:7523", "socket://host:port"
 baud = 9600
 parity = "none"                  # "even", "odd"
 stopbits = 1                     # 2
@@ -57,8 +94,53 @@ framing = "lines"                # "stx": RDM6300, ID-12, ID-20
 require_checksum = true          # false: for stx modules that send wrong checksums
 card = { format = "hex", keep_bits = 32, byte_order = "as-read" }  # or "reversed"
 
+[doors.front.readers.desk]        # types like a keyboard
+driver = "wedge"
+device = "/dev/input/by-id/usb-Sycreader_USB_Reader-event-kbd"  # or "FFFF:0035"
+layout = "us"                    # "uk", "de", "fr": that of the reader
+card = { format = "dec10" }
+
+[doors.front.readers.outside]
+driver = "wiegand"
+d0 = 22                          # GPIO numbers; 5 V wires need a level shifter
+d1 = 23
+chip = ""                        # label of the GPIO chip, if not a Pi's header
+formats = ["26", "34", "35", "37"]
+raw = []                         # e.g. [32]: so many bits whole, without parity
+keypad = false                   # true: bursts of 4 and 8 bits are keys
+pin_digits = 4
+gap = "30ms"
+spacing = "0.1ms"
+edge = "falling"                 # "rising": behind a shifter that inverts
+pull = "up"                      # "none"
+card = { format = "bits" }
+# pin_facility = 255             # 26 bits of this facility are a PIN
+
+[doors.front.readers.phone]
+driver = "pn532"
+i2c = "/dev/i2c-1"               # or port = "/dev/serial/by-id/…" and baud
+address = 0x24
+every = "100ms"
+repeat = "0s"                    # tell a card that stays there again after so long
+card = { format = "hex" }
+
+# OSDP readers (extra doorward[osdp]); `doorward osdp pair front/lift` makes the key file:
+#   [doors.front.readers.lift]
+#   driver = "osdp"
+#   port = "/dev/serial/by-id/…"     # the RS-485 adapter
+#   baud = 9600
+#   address = 1
+#   key = { file = "keys/lift.key" }
+#   reader = 0                       # of a device that has several
+#   card = { format = "bits" }
+# and what else such a device has, each with its port, address and key:
+#   lock = { driver = "osdp-output", output = 0, energize = "unlock" }
+#   contact = { driver = "osdp-input", input = 0, normally = "closed" }
+#   indicator = { driver = "osdp-indicator", led = 0, buzzer = true, display = true }
+
 [doors.front.readers.keypad]
 driver = "sim"
+strength = "pin"                 # where you know better than the driver; also "secure" ...
 card = { format = "pin" }
 
 # One table for each platform.

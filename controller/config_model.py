@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, InstanceOf, model_validator
 
+from controller.config_hours import Demands, Unlocked
 from controller.config_types import (
     CardSettings,
     LabelText,
@@ -15,8 +18,11 @@ from controller.config_types import (
     Seconds,
     SecretRef,
     Strict,
+    Zone,
 )
-from controller.model import DoorRules, Labels, StaleRule
+from controller.door_parts import Settings
+from controller.doorstate import Timing
+from controller.model import DoorRules, Labels, StaleRule, Strength
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +39,10 @@ class Stanza:
 
 @dataclass(frozen=True, slots=True)
 class ReaderStanza(Stanza):
-    """A reader, and how it writes cards. The driver's own settings do not hold `card`."""
+    """A reader, and how it writes cards. The driver's own settings hold neither key."""
 
     card: CardSettings
+    strength: Strength | None = None  # instead of what the driver says
 
 
 class Site(Strict):
@@ -44,6 +51,10 @@ class Site(Strict):
         default=Path("/var/lib/doorward"), description="databases and the device key"
     )
     run: Location = Field(default=Path("/run/doorward"), description="sockets of the two processes")
+    zone: Zone | None = Field(default=None, description="time zone of the doors' own hours")
+    holidays: tuple[date, ...] = Field(
+        default=(), description="days on which doors do not unlock by themselves"
+    )
 
 
 class ClockSettings(Strict):
@@ -89,15 +100,52 @@ class Door(Strict):
     check_in: bool = True
     no_pass: Literal["deny", "admit"] = "deny"  # noqa: S105 - a time pass
     open_for: Seconds = Field(default=5.0, gt=0, le=300)
+    relock: Literal["time", "open"] = "time"
+    check_in_on: Literal["grant", "open"] = "grant"
+    held_warning: Seconds = 30.0
+    held_after: Seconds = 60.0
+    exit: Literal["unlock", "shunt"] = "unlock"
+    on_fire: Literal["report", "unlock"] = "report"
+    stuck_after: Seconds = 300.0
+    interlock: tuple[str, ...] = ()
+    duress: bool = False
+    demands: tuple[Demands, ...] = ()
+    unlocked: tuple[Unlocked, ...] = ()
     anti_passback: Seconds = 0.0
     repeat_after: Seconds = 2.0
     lock: InstanceOf[Stanza] = Field(description="what holds the door shut")
     contact: InstanceOf[Stanza] | None = None
     exit_button: InstanceOf[Stanza] | None = None
     indicator: InstanceOf[Stanza] | None = None
+    tamper: InstanceOf[Stanza] | None = None
+    fire: InstanceOf[Stanza] | None = None
     readers: dict[str, InstanceOf[ReaderStanza]] = Field(
         min_length=1, description="a table [doors.<door>.readers.<name>] for each reader"
     )
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.contact is None and self.check_in_on == "open":
+            raise ValueError('check_in_on = "open" needs a contact; add one, or take "grant"')
+        if self.contact is None and self.relock == "open":
+            raise ValueError('relock = "open" needs a contact; add one, or take "time"')
+        if self.held_warning and self.held_after and self.held_warning >= self.held_after:
+            raise ValueError("held_warning must be shorter than held_after; warn before the alarm")
+        if self.interlock and self.contact is None:
+            raise ValueError("interlock needs a contact that tells when the door is shut")
+        if self.interlock and self.unlocked:
+            raise ValueError("a door in an interlock cannot stand unlocked by hours")
+        return self
+
+    def timing(self) -> Timing:
+        return Timing(
+            self.open_for,
+            self.relock == "open",
+            self.held_warning,
+            self.held_after,
+            self.exit == "unlock",
+            self.on_fire == "unlock",
+        )
 
 
 @dataclass(frozen=True)
@@ -133,7 +181,35 @@ class Config:
             admit_on_guessed_clock=self.clock.guessed == "allow",
             anti_passback=door.anti_passback,
             staleness=tuple(each.rule() for each in self.staleness),
+            demands=tuple(each.demand() for each in door.demands),
+            zone=self.zone,
+            duress=door.duress,
         )
+
+    def settings(self, door_id: str) -> Settings:
+        """What a door's own thread must know of it."""
+        door = self.doors[door_id]
+        return Settings(
+            name=door.name,
+            timing=door.timing(),
+            repeat_after=door.repeat_after,
+            counts_on_opening=door.check_in_on == "open",
+            stuck_after=door.stuck_after,
+            openings=tuple(each.opening() for each in door.unlocked),
+            zone=self.zone,
+            holidays=frozenset(self.site.holidays),
+            partners=self.partners(door_id),
+        )
+
+    def partners(self, door_id: str) -> tuple[str, ...]:
+        """The doors of which none may be open together with this one, whoever names the other."""
+        own = self.doors[door_id].interlock
+        named_by = (name for name, door in self.doors.items() if door_id in door.interlock)
+        return tuple(dict.fromkeys((*own, *named_by)))
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        return ZoneInfo(self.site.zone) if self.site.zone else None
 
     def every(self, platform: str) -> float:
         """Seconds between two fetches of a platform whose settings were validated."""

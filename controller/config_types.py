@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -31,8 +31,25 @@ class Around:
     platforms: frozenset[str] = frozenset()
 
 
+class Attached(NamedTuple):
+    """Where a device is attached. Two at one `line` must speak the same and be different units.
+
+    `line`: ("port", path), ("pin", chip, number) …; `speaks`: protocol and speed on it, None: it
+    is not to be shared at all; `unit`: (address, "reader") and the like.
+    """
+
+    key: str  # of the stanza, for the message
+    line: tuple[object, ...]
+    speaks: tuple[object, ...] | None = None
+    unit: tuple[object, ...] = ()
+
+
 class Strict(BaseModel):
     """Parent of all settings: frozen, and a key it does not know is an error."""
+
+    def attached(self) -> "list[Attached]":
+        """What this device occupies, so that no other is put there."""
+        return []
 
     model_config = ConfigDict(
         frozen=True,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from controller import lock_list
 from controller.assembly import Doors
 from controller.cache import Cache
 from controller.clock import StepWatch, boot_id, configured_clock
@@ -104,12 +105,20 @@ class Controller:
 
     def _begin(self) -> None:
         self._read_keyholders()
+        self._list_locks()
         self.doors.start()
         commands = DoorCommands(self.doors, self.knowledge, play)
         self._server = Server(self.config.run / "door.sock", commands.table())
         self.journal.append(Event(Kind.STARTED))
         self._notifier.ready(f"{len(self.doors.working)} of {len(self.config.doors)} doors work")
         log.info("ready", doors=list(self.doors.working), data=str(self.config.data))
+
+    def _list_locks(self) -> None:
+        """For the program that shuts them should this one die; without it the doors still work."""
+        try:
+            lock_list.write(self.config)
+        except StoreError as error:
+            log.critical("the list of locks was not written", error=str(error))
 
     def _notice_step(self) -> None:
         if step := self._steps.step():

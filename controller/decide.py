@@ -18,11 +18,13 @@ from controller.model import (
     Pass,
     Reason,
     StaleRule,
+    Strength,
     Trust,
     Visit,
 )
 from controller.passes import current_visit, remaining, visit_end
 from controller.schedule import open_until
+from controller.timetable import demanded
 
 
 @dataclass(slots=True)
@@ -204,6 +206,16 @@ def _not_passed_back(case: Case) -> Reason | None:
     return Reason.PASSBACK if 0 <= case.now.wall - last < case.rules.anti_passback else None
 
 
+def _strong_enough(case: Case) -> Reason | None:
+    strength = case.facts.strength
+    if strength is None or not case.rules.demands:
+        return None
+    demand = demanded(case.rules, case.now.wall)
+    # Where a PIN is asked for, it follows a card.
+    least = Strength.WEAK if demand.pin and demand.strength is Strength.PIN else demand.strength
+    return None if strength.reaches(least) else Reason.WEAK
+
+
 Check = Callable[[Case], Reason | None]
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("no lockdown", _no_lockdown),
@@ -220,6 +232,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("roster fresh enough", _fresh_enough),
     ("clock trusted enough", _clock_trusted),
     ("no passback", _not_passed_back),
+    ("presented strongly enough", _strong_enough),
 )
 
 

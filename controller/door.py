@@ -6,51 +6,34 @@ Nothing on this thread touches a network or sleeps; the longest wait is 100 ms f
 
 import queue
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 
 import structlog
 
-from controller.cards import CardFormat, mask
-from controller.decide import decide
-from controller.doorstate import DoorState, let_in, let_out, set_mode
-from controller.errors import HardwareError
-from controller.journal import Journal, Ticket
+from controller import doorstate
+from controller.bolt import Bolt
+from controller.condition import Condition
+from controller.display import Display, resting
+from controller.door_parts import Fitted, Parts, Settings
+from controller.doorstate import At, DoorState, Phase, Step
+from controller.entrance import Entrance, Verdict
+from controller.interlock import Interlock
+from controller.journal import Journal
 from controller.knowledge import Knowledge
-from controller.logs import Once
-from controller.model import Decision, DoorRules, Event, Kind, Mode, Read
-from controller.ports import Clock, Indicator, Input, Lock, Reader, Signal
+from controller.levels import Levels
+from controller.model import Decision, DoorRules, Event, Kind, Mode, Trust
+from controller.ports import Alarm, Card, Clock, Health, Keys, Level, Refused, Signal, Tell, Told
+from controller.reads import Reads
+from controller.timetable import unlocked_until
+from controller.watchers import Watcher, Watchers
+
+__all__ = ["Door", "Fitted", "Parts", "Settings"]
 
 log = structlog.get_logger(__name__)
 
 RECORD_WITHIN = 0.1  # seconds a member waits for the disk at most
-_REARM = 5.0  # how often a lasting release is repeated, for locks that bound a release themselves
-_SHOW_FOR = 2.0  # seconds an answer stays on the indicator
-_CLOSED_OVER: dict[Mode, Signal] = {
-    Mode.NORMAL: Signal.IDLE,
-    Mode.UNLOCKED: Signal.UNLOCKED,
-    Mode.LOCKDOWN: Signal.LOCKDOWN,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The devices of a door. Readers come with the form in which they write cards."""
-
-    lock: Lock
-    readers: Mapping[str, tuple[Reader, CardFormat]]
-    contact: Input | None = None
-    exit_button: Input | None = None
-    indicator: Indicator | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a door is set to, besides its rules; seconds."""
-
-    name: str
-    open_for: float = 5.0
-    repeat_after: float = 2.0
+_LOOK = 1.0  # seconds between looks at the hours
+_A_MOMENT = threading.Event()  # never set
 
 
 class Door:
@@ -64,56 +47,72 @@ class Door:
         knowledge: Knowledge,
         journal: Journal,
         clock: Clock,
+        interlock: Interlock | None = None,
     ) -> None:
         self.id, self.rules, self.settings, self.parts = rules.door, rules, settings, parts
         self.state = DoorState()
         self.last: tuple[float, Decision] | None = None  # wall time and answer of the last scan
-        self.unwell: dict[str, str] = {}  # part → what is wrong with it
+        self.condition = Condition(self.id, self._tell)
         self.heartbeat = clock.monotonic()
         self._knowledge, self._journal, self._clock = knowledge, journal, clock
+        self._interlock = interlock or Interlock()
+        self._entrance = Entrance(
+            rules, knowledge, journal, clock, self._interlock, settings.partners
+        )
+        self._bolt, self._display = Bolt(parts.lock, clock), Display(parts.indicator, clock)
         self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._seen: dict[str, tuple[str, float]] = {}
-        self._refused: dict[str, int] = {}
-        self._released_at: float | None = None
-        self._show_until = 0.0
-        self._once = Once(log.bind(door=self.id))
+        self._reads, self._levels = Reads(parts.readers, settings.repeat_after), Levels()
+        self._watchers = Watchers()
+        self._last_entry: float | None = None
+        self._look_at = 0.0
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name=f"door-{self.id}", daemon=True)
 
     def start(self, mode: Mode = Mode.NORMAL, until: float | None = None) -> None:
         """Lock, take up the mode staff last set, and listen."""
-        self.parts.lock.secure()
-        self.state = set_mode(self.state, mode, until)
+        self._bolt.shut()
+        if any(opening.first_person for opening in self.settings.openings):
+            self._last_entry = self._journal.last_granted(self.id)
+        timing = self.settings.timing
+        self.state, _ = doorstate.set_mode(self.state, mode, until, self._at(), timing)
         self._thread.start()
-        for name, (reader, _) in self.parts.readers.items():
-            reader.start(self._reads(name), self._hears(name))
-        if self.parts.contact:
-            self.parts.contact.start(lambda is_open: self._put(lambda: self._contact(is_open)))
-        if self.parts.exit_button:
-            self.parts.exit_button.start(lambda down: self._put(lambda: self._exit(down)))
+        for name, fitted in self.parts.readers.items():
+            fitted.reader.start(self._hears(name))
+        for name, device in self.parts.inputs():
+            device.start(self._hears(name))
 
     def stop(self) -> None:
         """Lock and let go of the devices."""
-        for reader, _ in self.parts.readers.values():
-            reader.stop()
-        for button in (self.parts.contact, self.parts.exit_button):
-            if button:
-                button.stop()
+        for fitted in self.parts.readers.values():
+            fitted.reader.stop()
+        for _, device in self.parts.inputs():
+            device.stop()
         self._stopping = True
         self._put(lambda: None)
         if self._thread.is_alive():
             self._thread.join(timeout=5)
         self.parts.lock.stop()
-        if self.parts.indicator:
-            self.parts.indicator.stop()
+        self._display.stop()
 
     def unlock(self, author: str, seconds: float | None = None) -> None:
         """Staff let somebody in."""
-        self._put(lambda: self._unlock(author, seconds or self.settings.open_for))
+        self._put(lambda: self._unlock(author, seconds or self.settings.timing.open_for))
 
     def set_mode(self, mode: Mode, until: float | None, author: str) -> None:
         """Staff change what the door does; `until` is wall time."""
         self._put(lambda: self._set_mode(mode, until, author))
+
+    def prop(self, author: str, seconds: float) -> None:
+        """Staff allow the door to stand open for so long."""
+        self._put(lambda: self._prop(author, seconds))
+
+    def show(self, signal: Signal, seconds: float) -> None:
+        """Show something on the indicator, to see whether it works."""
+        self._put(lambda: self._display.answer(signal, "", seconds))
+
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        """Be told all that the devices tell, on their threads; returns how to end it."""
+        return self._watchers.add(watcher)
 
     def catch_up(self, timeout: float) -> bool:
         """Wait until everything put before has been done."""
@@ -126,18 +125,31 @@ class Door:
         return self.state.mode_at(self._clock.wall())
 
     @property
+    def word(self) -> str:
+        """What the door does, as a person would call it."""
+        return self.state.word(self._clock.wall(), self.settings.timing)
+
+    @property
     def released(self) -> bool:
-        return self._released_at is not None
+        return self._bolt.released
 
-    def _reads(self, reader: str) -> Callable[[str], None]:
-        def on_text(text: str) -> None:
-            read = Read(reader, text, self._clock.monotonic())
-            self._put(lambda: self._read(read))
+    @property
+    def barred_by(self) -> str:
+        """The door of the same interlock that keeps this one shut, "" if none does."""
+        return self._interlock.barring(self.settings.partners)
 
-        return on_text
+    @property
+    def waits(self) -> bool:
+        """Does it wait for a PIN, or for another person?"""
+        return self._entrance.next_due() is not None
 
-    def _hears(self, part: str) -> Callable[[bool, str], None]:
-        return lambda ok, why: self._put(lambda: self._health(part, ok, why))
+    def _hears(self, part: str) -> Tell:
+        def tell(told: Told) -> None:
+            at = self._clock.monotonic()
+            self._put(lambda: self._told(part, told, at))
+            self._watchers.tell(part, told)
+
+        return tell
 
     def _put(self, work: Callable[[], None]) -> None:
         self._queue.put(work)
@@ -150,154 +162,238 @@ class Door:
             except queue.Empty:
                 work = None
             try:
+                self._advance()
                 if work:
                     work()
                 self._settle()
             except Exception:
                 # Whatever went wrong with one thing, the door is locked and the next is served.
                 log.exception("door failed at one task; it goes on", door=self.id)
-                self.parts.lock.secure()
-                self._released_at = None
-        self.parts.lock.secure()
+                self._bolt.shut()
+                _A_MOMENT.wait(0.05)  # should it fail at everything: not as fast as it can
+        self._bolt.shut()
+        self._entrance.not_opened()
 
     def _patience(self) -> float:
         """Seconds until something is due by itself; at most one."""
         now = self._clock.monotonic()
-        due = (now + 1.0, self.state.next_change(now), self._show_until)
+        change = self.state.next_change(now, self.settings.timing)
+        due = [now + _LOOK, self._display.until, change, self._entrance.next_due()]
+        if change and self.released:
+            due.append(self._bolt.next_change(change))
         return max(0.0, min(at for at in due if at) - now)
 
-    def _read(self, read: Read) -> None:
-        if self._repeated(read):
+    def _told(self, part: str, told: Told, at: float) -> None:
+        match told:
+            case Card():
+                self._card(part, told, at)
+            case Keys():
+                self._keys(part, told.text, at)
+            case Refused():
+                self._not_a_card(part, told.why, shown=not self._flood(part, at))
+            case Level():
+                self._level(part, told.active, at, "somebody opened a housing")
+            case Health():
+                self._health(part, told.ok, told.why)
+            case Alarm():
+                self._level(f"{part} {told.what}", told.on, at, told.why)
+
+    def _card(self, reader: str, card: Card, at: float) -> None:
+        if self._reads.again(reader, card.text, at) or self._flood(reader, at):
             return
+        fitted = self.parts.readers[reader]
+        if fitted.strength:
+            card = card._replace(strength=fitted.strength)
         try:
-            canonical = self.parts.readers[read.reader][1].canonical(read.text)
+            verdict = self._expecting().card(reader, fitted.form, card, self.mode)
         except ValueError as error:
-            self._not_a_card(read, str(error))
+            self._not_a_card(reader, str(error), shown=True)
             return
-        self._refused.pop(read.reader, None)
-        self._once.fine(f"read {read.reader}", "reads understood again", reader=read.reader)
-        decision, ticket = self._decided(canonical, read)
-        if decision.granted:
-            ticket.wait(RECORD_WITHIN)
-            self.state = let_in(self.state, self._clock.monotonic(), self.settings.open_for)
-            self._settle()
-            self._show(Signal.GRANTED, decision.person.name if decision.person else "")
+        self.condition.understood(reader)
+        self._answer(verdict)
+
+    def _keys(self, reader: str, keys: str, at: float) -> None:
+        if "#" in keys and self._flood(reader, at):
+            return
+        for verdict in self._expecting().keys(reader, keys, self.mode):
+            self._answer(verdict)
+
+    def _flood(self, reader: str, at: float) -> bool:
+        flood = self._reads.flood(reader, at)
+        if flood:
+            why = "reads more than people can present; it is ignored until it is calm"
+            self.condition.alarm(f"{reader} flood", True, why)
+        return flood
+
+    def _expecting(self) -> Entrance:
+        """The entrance, knowing whether an opening will follow that can be seen."""
+        shut = self.state.phase in (Phase.LOCKED, Phase.GRANTED)
+        entrance = self._entrance
+        entrance.expects_opening = shut and self._levels.sure("contact")
+        entrance.counts_on_opening = self.settings.counts_on_opening and entrance.expects_opening
+        return entrance
+
+    def _answer(self, verdict: Verdict) -> None:
+        decision = verdict.decision
+        if decision is None:
+            until = self._entrance.next_due() or 0.0
+            self._display.answer(Signal.WAIT, verdict.wanted, until - self._clock.monotonic())
+            return
+        if not decision.granted:
+            self._display.answer(Signal.DENIED, decision.reason.value)
         else:
-            self._show(Signal.DENIED, decision.reason.value)
+            if verdict.ticket:
+                verdict.ticket.wait(RECORD_WITHIN)
+            at, timing = self._at(), self.settings.timing
+            if not self._entrance.expects_opening:
+                self._last_entry = at.wall
+            self._take(doorstate.let_in(self.state, at, timing.open_for, timing))
+            self._move_lock()
+            self._display.answer(Signal.GRANTED, decision.person.name if decision.person else "")
         self.last = (self._clock.wall(), decision)
 
-    def _repeated(self, read: Read) -> bool:
-        """The same card held to the reader: readers repeat it several times a second."""
-        text, at = self._seen.get(read.reader, ("", 0.0))
-        self._seen[read.reader] = (read.text, read.at)
-        return text == read.text and read.at - at < self.settings.repeat_after
+    def _not_a_card(self, reader: str, why: str, *, shown: bool) -> None:
+        self.condition.refused(reader, why)
+        if shown:
+            self._display.answer(Signal.DENIED, "card not readable")
 
-    def _decided(self, canonical: str, read: Read) -> tuple[Decision, Ticket]:
-        know = self._knowledge
-        with know.turn:
-            facts = know.facts(canonical, self.rules)
-            decision = decide(self.rules, self.mode, facts, know.now())
-            ticket = self._journal.append(self._event(decision, canonical, read.reader))
-        return decision, ticket
+    def _level(self, part: str, active: bool, at: float, why: str) -> None:  # noqa: FBT001
+        """An input stands so, or an alarm of a device; `why`: what it means if it is an alarm."""
+        meaning = self._levels.told(part, active, at)
+        if meaning == "flutters":
+            mad = "changes faster than people do; it is ignored until it is calm: check its wiring"
+            self.condition.alarm(f"{part} flutter", True, mad)
+            self._out_of_sight(part)
+        elif meaning:
+            self._moved(part, active, why, found=meaning == "found")
 
-    def _event(self, decision: Decision, canonical: str, reader: str) -> Event:
-        person = decision.person
-        detail: dict[str, object] = {"reader": reader}
-        if decision.notes:
-            detail["notes"] = list(decision.notes)
-        return Event(
-            Kind.ACCESS,
-            self.id,
-            decision.reason.value,
-            person.platform if person else "",
-            person.key if person else "",
-            person.name if person else "",
-            _shown(canonical),
-            decision.label,
-            decision.pass_key,
-            decision.visit,
-            decision.visit_until,
-            decision.checks_in,
-            detail=detail,
-        )
+    def _moved(self, part: str, active: bool, why: str, *, found: bool) -> None:  # noqa: FBT001
+        """It is to be believed. `found`: it was not seen to become so."""
+        at, timing = self._at(), self.settings.timing
+        if part == "contact":
+            self._take(doorstate.moved(self.state, active, at, timing, found=found))
+        elif part == "fire":
+            self._take(doorstate.set_fire(self.state, active, at, timing))
+        elif part != "exit_button":
+            self.condition.alarm(part, active, why)
+        elif active and not found:
+            self._exit(at)
 
-    def _not_a_card(self, read: Read, why: str) -> None:
-        self._once.trouble(f"read {read.reader}", "read refused", reader=read.reader, why=why)
-        times = self._refused.get(read.reader, 0) + 1
-        # A noisy line must not fill the journal: the first is told, then each power of two.
-        if times & (times - 1) == 0:
-            self._tell(Kind.READ_REFUSED, reader=read.reader, why=why, times=times)
-        self._refused[read.reader] = times
-        self._show(Signal.DENIED, "card not readable")
-
-    def _contact(self, is_open: bool) -> None:  # noqa: FBT001
-        if is_open == self.state.open:
-            return
-        self.state = replace(self.state, open=is_open)
-        if not is_open:
-            self._tell(Kind.CLOSED)
-        elif self.state.opening_expected(self._clock.wall(), self._clock.monotonic()):
-            self._tell(Kind.OPENED)
+    def _exit(self, at: At) -> None:
+        timing = self.settings.timing
+        barred = self._barred() if timing.exit_unlocks else ""
+        self._tell(Kind.EXIT, barred_by=barred or None)
+        if barred:
+            self._display.answer(Signal.WAIT, "other door")
         else:
-            log.warning("door forced", door=self.id)
-            self._tell(Kind.FORCED)
+            self._take(doorstate.let_out(self.state, at, timing))
 
-    def _exit(self, pressed: bool) -> None:  # noqa: FBT001
-        if pressed:
-            self.state = let_out(self.state, self._clock.monotonic(), self.settings.open_for)
-            self._tell(Kind.EXIT)
+    def _out_of_sight(self, part: str) -> None:
+        """Nobody can tell any more whether the door opens: who was let in counts as entered."""
+        if part == "contact" and self._entrance.opened(seen=False):
+            self._last_entry = self._clock.wall()
 
     def _unlock(self, author: str, seconds: float) -> None:
-        self.state = let_in(self.state, self._clock.monotonic(), seconds)
+        if self.mode is Mode.LOCKDOWN or self._barred():
+            return  # since the command was checked
         self._tell(Kind.UNLOCKED, author, seconds=seconds)
+        self._take(doorstate.let_in(self.state, self._at(), seconds, self.settings.timing))
 
     def _set_mode(self, mode: Mode, until: float | None, author: str) -> None:
-        self.state = set_mode(self.state, mode, until)
         self._tell(Kind.MODE, author, mode=mode.value, until=until)
-        self._show_until = self._clock.monotonic()
+        at, timing = self._at(), self.settings.timing
+        self._take(doorstate.set_mode(self.state, mode, until, at, timing))
+        self._display.changed(at_once=True)
+
+    def _prop(self, author: str, seconds: float) -> None:
+        self.state, _ = doorstate.prop(self.state, self._clock.monotonic() + seconds)
+        self._tell(Kind.PROPPED, author, seconds=seconds)
+        self._display.changed()
 
     def _health(self, part: str, ok: bool, why: str) -> None:  # noqa: FBT001
-        if ok and self.unwell.pop(part, None) is not None:
-            self._tell(Kind.DEVICE_BACK, part=part)
-        elif not ok and part not in self.unwell:
-            self._tell(Kind.DEVICE_LOST, part=part, why=why)
+        self.condition.health(part, ok, why)
+        self._display.changed()
         if not ok:
-            self.unwell[part] = why
+            self._levels.forget(part)
+            self._out_of_sight(part)
 
     def _tell(self, kind: Kind, author: str = "", **detail: object) -> None:
         known = {key: value for key, value in detail.items() if value is not None}
         self._journal.append(Event(kind, self.id, author=author, detail=known or None))
 
+    def _at(self) -> At:
+        return At(self._clock.wall(), self._clock.monotonic())
+
+    def _take(self, step: Step) -> None:
+        """Go on to the next state, and tell what happened on the way."""
+        before, (self.state, kinds) = self.state, step
+        for kind in kinds:
+            if kind in (Kind.FORCED, Kind.HELD, Kind.FIRE):
+                log.warning(kind.value, door=self.id)
+            if kind is Kind.HOURS:
+                self._tell(kind, unlocked=self.state.by_hours)
+            else:
+                self._tell(kind)
+        opened = Kind.OPENED in kinds or self.state.phase is Phase.FREE
+        if opened and self._entrance.opened():
+            self._last_entry = self._clock.wall()
+        if before.phase is not self.state.phase or kinds:
+            self._display.changed()
+
+    def _advance(self) -> None:
+        """What was due before whatever comes now."""
+        at = self._at()
+        self._take(doorstate.advance(self.state, at, self.settings.timing))
+        if self.state.phase is Phase.LOCKED and at.monotonic >= self.state.expected_until:
+            self._entrance.not_opened()
+        for verdict in self._entrance.due():
+            self._answer(verdict)
+
     def _settle(self) -> None:
         """Bring the lock and the indicator to where they should be by now."""
-        now = self._clock.monotonic()
-        if not self.state.released_at(self._clock.wall(), now):
-            if self._released_at is not None:
-                self.parts.lock.secure()
-                self._released_at = None
-        elif self._released_at is None or now - self._released_at >= _REARM:
-            self._release(now)
-        if self._show_until and now >= self._show_until:
-            self._show_until = 0.0
-            if self.parts.indicator:
-                self.parts.indicator.show(_CLOSED_OVER[self.mode])
+        at = self._at()
+        if at.monotonic >= self._look_at:
+            self._look_at = at.monotonic + _LOOK
+            self._look(at)
+        self._move_lock()
+        lost = bool(self._knowledge.trouble) or self.condition.lost(self.parts.readers)
+        self._display.rest(resting(self.state, at.wall, self.settings.timing, lost=lost))
 
-    def _release(self, now: float) -> None:
-        try:
-            self.parts.lock.release()
-        except HardwareError as error:
-            self._once.trouble("lock", "lock does not release", error=str(error))
-            self._health("lock", False, str(error))
-            return
-        self._released_at = now
-        self._health("lock", True, "")
+    def _look(self, at: At) -> None:
+        """What changes by the clock alone: hours, and inputs that stand as they should not."""
+        own = self.settings
+        if own.openings and own.zone:
+            sure = self._clock.trust() is not Trust.GUESSED or self.rules.admit_on_guessed_clock
+            until = unlocked_until(own.openings, own.zone, own.holidays, at.wall, self._last_entry)
+            unlocked = until is not None and sure
+            self._take(doorstate.set_hours(self.state, unlocked, at, own.timing))
+        pressed = self._levels.active_for("exit_button", at.monotonic)
+        stuck = bool(own.stuck_after) and pressed >= own.stuck_after
+        self.condition.alarm("exit_button stuck", stuck, "pressed for long: look after the button")
+        for part, active in self._levels.calmed(at.monotonic):
+            self.condition.alarm(f"{part} flutter", False, "")
+            self._moved(part, active, "it stands so since it fluttered", found=True)
+        for reader in self._reads.calmed(at.monotonic):
+            self.condition.alarm(f"{reader} flood", False, "")
 
-    def _show(self, signal: Signal, text: str) -> None:
-        if self.parts.indicator:
-            self.parts.indicator.show(signal, text)
-            self._show_until = self._clock.monotonic() + _SHOW_FOR
+    def _move_lock(self) -> None:
+        at, timing, state = self._at(), self.settings.timing, self.state
+        wanted = state.released_at(at, timing) and (self.released or not self._barred())
+        if not wanted:
+            self._bolt.secure()
+        elif state.free_at(at.wall, timing):
+            self._bolt.release(at.monotonic + 86400)
+        else:
+            let = state.released_until if self.mode is Mode.NORMAL else 0.0
+            self._bolt.release(max(let, state.exit_until))
+        self.condition.health("lock", not self._bolt.fault, self._bolt.fault)
+        if self.settings.partners:
+            shut = state.phase is Phase.LOCKED and not self.released and not self._bolt.fault
+            self._interlock.set_shut(self.id, shut and self._levels.sure("contact"))
 
-
-def _shown(canonical: str) -> str:
-    """What the journal keeps of a card; nothing of a PIN."""
-    return "PIN" if canonical.startswith("pin:") else mask(canonical.partition(":")[2])
+    def _barred(self) -> str:
+        """The partner that keeps this door shut; if none does, it keeps its partners shut now."""
+        burning = self.state.fire and self.settings.timing.fire_unlocks
+        if burning or not self.settings.partners:
+            return ""
+        return self._interlock.claim(self.id, self.settings.partners)

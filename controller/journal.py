@@ -128,10 +128,14 @@ class Journal:
     def last_entry(self, platform: str, person: str, door: str) -> float | None:
         """When this person last entered by this door (wall)."""
         waiting = self._entries_waiting(platform, person)
-        here = [entry.wall_ms / 1000 for entry in waiting if entry.event.door == door]
+        here = [e.wall_ms / 1000 for e in waiting if e.event.door == door and not _awaits(e.event)]
         if here:
             return here[-1]
         return self._looked_up(lambda file: file.last_entry(platform, person, door), None)
+
+    def last_granted(self, door: str) -> float | None:
+        """When anybody last entered by this door (wall), of the newest events on disk."""
+        return self._looked_up(lambda file: file.last_granted(door), None)
 
     def modes(self) -> dict[str, tuple[Mode, float | None]]:
         """What staff last set each door to, and until when (wall)."""
@@ -234,15 +238,15 @@ class Journal:
             self._file = self._opened()
         if batch:
             self._file.write([entry for entry, _ in batch])
+        if self.failing:
+            log.warning("journal written again", after=self.failing)
+            self.failing = ""
         for _, ticket in batch:
             ticket.settle()
         with self._changed:
             while self._waiting and self._waiting[0][1].settled:
                 self._waiting.popleft()
         self._file.tidy()
-        if self.failing:
-            log.warning("journal written again", after=self.failing)
-            self.failing = ""
 
     def _note_failure(self, error: StoreError) -> None:
         if not self.failing:
@@ -264,3 +268,8 @@ class Journal:
 
 def _enters(event: Event, platform: str, person: str) -> bool:
     return event.reason == "granted" and event.person == person and event.platform == platform
+
+
+def _awaits(event: Event) -> bool:
+    """Let in, but not yet gone through."""
+    return bool(event.detail and event.detail.get("awaits"))

@@ -54,6 +54,15 @@ _HISTORY = """
 _LAST_ENTRY = """
     SELECT wall_ms FROM event
     WHERE reason = 'granted' AND platform = ? AND person = ? AND door = ?
+    AND (detail = '' OR json_extract(detail, '$.awaits') IS NULL)
+    ORDER BY seq DESC LIMIT 1"""
+_LAST_GRANTED = """
+    SELECT wall_ms FROM event e WHERE reason = 'granted' AND door = ?
+    AND seq > (SELECT max(seq) FROM event) - 100000
+    AND (detail = '' OR json_extract(detail, '$.awaits') IS NULL)
+    AND NOT EXISTS (
+        SELECT 1 FROM event n WHERE n.seq > e.seq AND n.seq <= e.seq + 100
+        AND n.kind = 'no_entry_after_granted' AND n.door = e.door AND n.person = e.person)
     ORDER BY seq DESC LIMIT 1"""
 
 
@@ -149,6 +158,11 @@ class JournalFile:
     def last_entry(self, platform: str, person: str, door: str) -> float | None:
         with self._reading, translated(self._path, "read"):
             return last_entry_in(self._reader, platform, person, door)
+
+    def last_granted(self, door: str) -> float | None:
+        with self._reading, translated(self._path, "read"):
+            row = self._reader.execute(_LAST_GRANTED, (door,)).fetchone()
+            return row[0] / 1000 if row else None
 
     def modes(self) -> dict[str, tuple[Mode, float | None]]:
         with self._reading, translated(self._path, "read"):

@@ -15,7 +15,7 @@ class Reason(StrEnum):
     """Why a read was granted or denied, in the order in which `decide` looks.
 
     Names are those of BACnetAccessEvent (ASHRAE 135, with underscores) where one fits; the rest are
-    ours: ambiguous, roster_stale, clock_untrusted.
+    ours: ambiguous, roster_stale, clock_untrusted, interlocked.
     """
 
     GRANTED = "granted"
@@ -32,6 +32,12 @@ class Reason(StrEnum):
     STALE = "denied_roster_stale"
     CLOCK = "denied_clock_untrusted"
     PASSBACK = "denied_passback"
+    WEAK = "denied_incorrect_authentication_factor"  # too weak a credential, or the wrong PIN
+    # What `decide` leaves to the door, because it hangs on what else happens there.
+    NO_FACTOR = "denied_authentication_factor_timeout"
+    ALONE = "denied_no_accompaniment"
+    ATTEMPTS = "denied_max_attempts"
+    INTERLOCK = "denied_interlocked"
 
 
 class Trust(StrEnum):
@@ -40,6 +46,21 @@ class Trust(StrEnum):
     SYNCHRONIZED = "synchronized"
     HELD = "held"  # synchronized earlier in this boot, or kept by an RTC or a hypervisor
     GUESSED = "guessed"
+
+
+class Strength(StrEnum):
+    """How hard a credential is to copy or to guess, weakest first."""
+
+    PIN = "pin"
+    WEAK = "weak"  # a number that every reader can read: UID, EM4100, barcode
+    WIEGAND = "wiegand"  # a formatted number over a wire that can be tapped
+    SECURE = "secure"  # read and carried under keys: OSDP secure channel
+
+    def reaches(self, least: "Strength") -> bool:
+        return _STRENGTHS.index(self) >= _STRENGTHS.index(least)
+
+
+_STRENGTHS = tuple(Strength)
 
 
 class Mode(StrEnum):
@@ -167,6 +188,7 @@ class Facts(NamedTuple):
     holders: tuple[Holder, ...] = ()
     blocked: bool = False  # the credential itself is on a block list
     known: bool = True  # every roster was fetched at least once
+    strength: Strength | None = None  # of what was presented; None: nobody presents anything
 
 
 class Labels:
@@ -203,8 +225,33 @@ class StaleRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Demand:
+    """What a door asks for besides a card that opens it, in these hours (empty: always).
+
+    `strength`: the least; `pin`: the person's PIN after the card; `persons`: so many, one by one.
+    """
+
+    hours: tuple[Span, ...] = ()
+    strength: Strength = Strength.PIN
+    pin: bool = False
+    persons: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Hours in which a door stands unlocked, by the site's clock.
+
+    `first_person`: only from the first entry in them on. `on_holidays`: on those as well.
+    """
+
+    hours: Span
+    first_person: bool = False
+    on_holidays: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DoorRules:
-    """What a door asks of a person."""
+    """What a door asks of a person. `zone`: that of the site, for demands."""
 
     door: str
     admits: Labels
@@ -214,6 +261,9 @@ class DoorRules:
     admit_on_guessed_clock: bool = False
     anti_passback: float = 0.0  # seconds; 0 is off
     staleness: tuple[StaleRule, ...] = ()
+    demands: tuple[Demand, ...] = ()
+    zone: ZoneInfo | None = None
+    duress: bool = False  # a PIN whose last digit is one too high opens, and calls for help
 
 
 class Decision(NamedTuple):
@@ -250,13 +300,25 @@ class Kind(StrEnum):
     """Kinds of event. Those after ACCESS are not decisions."""
 
     ACCESS = "access"
+    ENTERED = "entered"  # a person granted before opened the door: the check-in of such a door
+    NO_ENTRY = "no_entry_after_granted"
+    DURESS = "duress"
     OPENED = "door_opened"
     CLOSED = "door_closed"
     FORCED = "door_forced"
+    HELD_WARNING = "door_held_warning"
+    HELD = "door_held_open"
+    PROPPED = "propping_allowed"
+    HOURS = "hours_changed"
+    FIRE = "fire_alarm"
+    FIRE_OVER = "fire_alarm_over"
+    ALARM = "alarm_raised"
+    ALARM_OVER = "alarm_cleared"
     EXIT = "exit_request"
     UNLOCKED = "unlocked_by_hand"
     MODE = "mode_changed"
     READ_REFUSED = "read_refused"
+    WATCHED = "devices_watched"
     DEVICE_LOST = "device_lost"
     DEVICE_BACK = "device_back"
     CLOCK_STEPPED = "clock_stepped"

@@ -10,6 +10,7 @@ from operator import xor
 from typing import Protocol
 
 LONGEST = 64  # bytes; several times the longest number a reader sends
+SILENCE = 2.0  # seconds; so long no reader rests within a frame, not even behind a slow network
 
 _STX, _ETX = 0x02, 0x03
 _LINE_ENDS = b"\r\n"
@@ -30,12 +31,19 @@ class Frame:
 
 
 class Framer(Protocol):
-    """One connection's worth of bytes; a new connection takes a new framer. Counts its frames."""
+    """One connection's worth of bytes; a new connection takes a new framer. Counts its frames.
+
+    `waiting`: something has begun and not ended. When nothing came for `SILENCE`, call `silence`:
+    halves of two frames never become one.
+    """
 
     accepted: int
     refused: int
 
+    @property
+    def waiting(self) -> bool: ...
     def feed(self, chunk: bytes) -> list[Frame]: ...
+    def silence(self) -> list[Frame]: ...
 
 
 class Lines:
@@ -46,9 +54,24 @@ class Lines:
         self.refused = 0
         self._line = bytearray()
         self._skipping = False  # the rest of a line that was too long
+        self._late = False  # what comes may be the rest of a line that a silence cut off
 
     def feed(self, chunk: bytes) -> list[Frame]:
         frames = [frame for byte in chunk if (frame := self._take(byte))]
+        _count(self, frames)
+        return frames
+
+    @property
+    def waiting(self) -> bool:
+        return bool(self._line) or self._skipping
+
+    def silence(self) -> list[Frame]:
+        self._skipping = False
+        if not self._line:
+            return []
+        self._late = True
+        why = f"no end of line within {SILENCE:g} s: let the reader send CR or LF"
+        frames = [Frame(_taken(self._line), refused=why)]
         _count(self, frames)
         return frames
 
@@ -65,10 +88,12 @@ class Lines:
         return Frame(_taken(self._line), refused=why)
 
     def _end_of_line(self) -> Frame | None:
-        self._skipping = False
+        late, self._late, self._skipping = self._late, False, False
         if not self._line:
             return None
         raw = _taken(self._line)
+        if late:
+            return Frame(raw, refused="may be the rest of a line cut off: present it again")
         odd = next((byte for byte in raw if byte not in _PRINTABLE), None)
         if odd is None:
             return Frame(raw, raw.decode("ascii"))
@@ -92,6 +117,16 @@ class Stx:
 
     def feed(self, chunk: bytes) -> list[Frame]:
         frames = [frame for byte in chunk if (frame := self._take(byte))]
+        _count(self, frames)
+        return frames
+
+    @property
+    def waiting(self) -> bool:
+        return self._inside or bool(self._bytes)
+
+    def silence(self) -> list[Frame]:
+        spoilt = self._spoilt(f"cut off: nothing more came within {SILENCE:g} s")
+        frames = [spoilt] if spoilt else []
         _count(self, frames)
         return frames
 

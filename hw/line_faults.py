@@ -1,22 +1,31 @@
-"""What went wrong with a serial line, in words for whoever installs or runs the door. Pure."""
+"""What went wrong with a serial line, in words for whoever installs or runs the door."""
 
 import errno
 import os
 
+from controller.errors import HardwareError
+from hw.serial_ports import is_local
+
 
 def explained(name: str, port: str, error: Exception, present: list[str]) -> str:
     """What is wrong with a reader's line, what goes on, and what to do about it."""
-    local = port.startswith(("/", "hwgrep://"))
-    number = _number(error)
-    what, remedy = _CAUSES.get(number, _GONE if port.startswith("/") else _SILENT)
-    if port.startswith("hwgrep://") and not number:
-        what, remedy = _MISSING
-    there = f"; serial ports here: {', '.join(present) or 'none'}" if local else ""
+    what, remedy = cause(port, error, present)
     return (
-        f"reader {name}: {port} {what} ({os.strerror(number) if number > 0 else error}){there}. "
+        f"reader {name}: {port} {what}. "
         "This reader takes no cards; all else goes on, and it is tried again by itself. "
         f"To do: {remedy}."
     )
+
+
+def cause(port: str, error: Exception, present: list[str]) -> tuple[str, str]:
+    """What is wrong with a line (`/dev/ttyUSB0 …`) and what is there instead; what to do."""
+    if isinstance(error, HardwareError):  # it says itself what to do
+        what, _, remedy = str(error).partition("; ")
+        return what, remedy
+    number = _number(error)
+    what, remedy = _CAUSES.get(number, _GONE if is_local(port) else _SILENT)
+    there = f"; serial ports here: {', '.join(present) or 'none'}" if is_local(port) else ""
+    return f"{what} ({os.strerror(number) if number > 0 else error}){there}", remedy
 
 
 _GONE = ("was unplugged or lost power", "plug the adapter in again, check cable and power")

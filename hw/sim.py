@@ -5,13 +5,13 @@ Every one is safe to use from any thread and tells its `state()` for display.
 
 import threading
 from collections import deque
-from collections.abc import Callable
 from typing import Literal
 
 from controller.cards import mask
 from controller.config import Strict
 from controller.errors import HardwareError
-from controller.ports import Signal
+from controller.model import Strength
+from controller.ports import Card, Health, Keys, Level, Signal, Tell
 
 REMEMBERED = 1000  # how much of a device's past is kept
 
@@ -31,31 +31,34 @@ class SimReader:
         self.settings = settings
         self.name = name
         self._guard = threading.RLock()
-        self._on_text: Callable[[str], None] | None = None
-        self._on_health: Callable[[bool, str], None] | None = None
+        self._tell: Tell | None = None
         self._plugged = True
         self._reads = 0
         self._last = ""
 
-    def start(self, on_text: Callable[[str], None], on_health: Callable[[bool, str], None]) -> None:
+    def start(self, tell: Tell) -> None:
         with self._guard:
-            self._on_text, self._on_health = on_text, on_health
+            self._tell = tell
             self._report()
 
     def stop(self) -> None:
         with self._guard:
-            self._on_text = self._on_health = None
+            self._tell = None
 
     def present(self, text: str) -> None:
         """Hold a card to the reader; HardwareError if it is unplugged or not started."""
         with self._guard:
-            if not self._plugged:
-                raise HardwareError(f"reader {self.name} is unplugged; plug it in first")
-            if self._on_text is None:
-                raise HardwareError(f"reader {self.name} is not started; start the controller")
+            tell = self._listener()
             self._reads += 1
             self._last = mask(text) if len(text) >= 8 else "…"  # a PIN has nothing to show
-            self._on_text(text)
+            tell(Card(text, Strength.WEAK, text))
+
+    def press(self, keys: str) -> None:
+        """Press keys of its keypad; HardwareError as for `present`."""
+        with self._guard:
+            tell = self._listener()
+            for key in keys:
+                tell(Keys(key))
 
     def unplug(self) -> None:
         self._set_plugged(False)
@@ -73,11 +76,17 @@ class SimReader:
                 self._plugged = plugged
                 self._report()
 
+    def _listener(self) -> Tell:
+        if not self._plugged:
+            raise HardwareError(f"reader {self.name} is unplugged; plug it in first")
+        if self._tell is None:
+            raise HardwareError(f"reader {self.name} is not started; start the controller")
+        return self._tell
+
     def _report(self) -> None:
-        if self._on_health is None:
-            return
-        lost = f"reader {self.name}: unplugged (simulated); nothing is read until it is plugged in"
-        self._on_health(self._plugged, "" if self._plugged else lost)
+        if self._tell:
+            lost = f"reader {self.name}: unplugged (simulated); it reads nothing until plugged in"
+            self._tell(Health(self._plugged, "" if self._plugged else lost))
 
 
 class SimLock:
@@ -94,18 +103,21 @@ class SimLock:
         self._jammed = False
         self._history: deque[str] = deque(maxlen=REMEMBERED)
         self._commands = 0
+        self.seconds = 0.0  # of the last release
 
-    def release(self) -> None:
+    def release(self, seconds: float) -> None:
         with self._changed:
             if self._stopped or self._jammed:
                 why = "stopped" if self._stopped else "jammed (simulated)"
                 raise HardwareError(f"lock {self.name} is {why}; the door stays shut")
             self._commands += 1
+            self.seconds = seconds
             self._move(released=True)
 
-    def secure(self) -> None:
+    def secure(self) -> str:
         with self._changed:
             self._move(released=False)
+        return f"lock {self.name} is jammed (simulated)" if self._jammed else ""
 
     def stop(self) -> None:
         with self._changed:
@@ -158,17 +170,19 @@ class SimInput:
         self.settings = settings
         self.name = name
         self._guard = threading.RLock()
-        self._on_change: Callable[[bool], None] | None = None
+        self._tell: Tell | None = None
         self._active = False
+        self._plugged = True
 
-    def start(self, on_change: Callable[[bool], None]) -> None:
+    def start(self, tell: Tell) -> None:
         with self._guard:
-            self._on_change = on_change
-            on_change(self._active)
+            self._tell = tell
+            tell(Health(self._plugged))
+            tell(Level(self._active))
 
     def stop(self) -> None:
         with self._guard:
-            self._on_change = None
+            self._tell = None
 
     @property
     def active(self) -> bool:
@@ -180,8 +194,16 @@ class SimInput:
             if self._active == active:
                 return
             self._active = active
-            if self._on_change:
-                self._on_change(active)
+            if self._tell:
+                self._tell(Level(active))
+
+    def set_plugged(self, plugged: bool) -> None:  # noqa: FBT001
+        """Cut its wire, or mend it."""
+        with self._guard:
+            self._plugged = plugged
+            if self._tell:
+                cut = f"input {self.name}: its wire is cut (simulated)"
+                self._tell(Health(plugged, "" if plugged else cut))
 
     def state(self) -> dict[str, object]:
         return {"active": self._active}

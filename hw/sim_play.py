@@ -6,26 +6,33 @@ from typing import Any, TypeVar
 from controller.errors import ConfigError
 from hw.sim import SimIndicator, SimInput, SimLock, SimReader
 
-ACTS = ("scan", "open", "close", "press", "release", "unplug", "plug", "state")
+ACTS = (
+    *("scan", "type", "open", "close", "press", "release", "unplug", "plug"),
+    *("tamper", "untamper", "fire", "extinguish", "state"),
+)
 _Device = TypeVar("_Device", SimReader, SimInput)
 _INPUTS = {
     "open": ("contact", True),
     "close": ("contact", False),
     "press": ("exit_button", True),
     "release": ("exit_button", False),
+    "tamper": ("tamper", True),
+    "untamper": ("tamper", False),
+    "fire": ("fire", True),
+    "extinguish": ("fire", False),
 }
 
 
 def play(devices: Mapping[str, object], act: str, text: str = "") -> dict[str, Any]:
     """Do one act of ACTS; returns the state of every simulated device by its name.
 
-    `devices` are a door's by part; `text` is the card to scan, or `READER=CARD` where a door has
-    several readers. ConfigError if the door has no such simulated device.
+    `devices` are a door's by part; `text` is the card to scan or the keys to type, or `READER=CARD`
+    where a door has several readers. ConfigError if the door has no such simulated device.
     """
     if act in _INPUTS:
         part, active = _INPUTS[act]
         _one(devices, part, SimInput).set(active)
-    elif act in ("scan", "unplug", "plug"):
+    elif act in ("scan", "type", "unplug", "plug"):
         _on_reader(devices, act, text)
     elif act != "state":
         raise ConfigError(f"{act!r} cannot be simulated; there are: {', '.join(ACTS)}")
@@ -43,6 +50,8 @@ def _on_reader(devices: Mapping[str, object], act: str, text: str) -> None:
         if not card:
             raise ConfigError("say which card to scan, e.g. doorward sim scan front 04A1B2C3")
         reader.present(card)
+    elif act == "type":
+        reader.press(card)
     elif act == "unplug":
         reader.unplug()
     else:

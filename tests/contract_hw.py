@@ -7,23 +7,51 @@ from dataclasses import dataclass, field
 import pytest
 
 from controller.errors import HardwareError
-from controller.ports import Indicator, Input, Lock, Reader, Signal
+from controller.ports import (
+    Alarm,
+    Card,
+    Health,
+    Indicator,
+    Input,
+    Keys,
+    Level,
+    Lock,
+    Reader,
+    Refused,
+    Signal,
+    Told,
+)
 
 PATIENCE = 10.0  # seconds until a test gives up on something that should have happened at once
 
 
 @dataclass
 class Heard:
-    """What a reader told."""
+    """What a device told."""
 
+    cards: "queue.Queue[Card]" = field(default_factory=queue.Queue)
     texts: "queue.Queue[str]" = field(default_factory=queue.Queue)
+    keys: "queue.Queue[str]" = field(default_factory=queue.Queue)
+    refused: "queue.Queue[Refused]" = field(default_factory=queue.Queue)
+    levels: "queue.Queue[bool]" = field(default_factory=queue.Queue)
     healths: "queue.Queue[tuple[bool, str]]" = field(default_factory=queue.Queue)
+    alarms: "queue.Queue[Alarm]" = field(default_factory=queue.Queue)
 
-    def text(self, text: str) -> None:
-        self.texts.put(text)
-
-    def health(self, ok: bool, why: str) -> None:
-        self.healths.put((ok, why))
+    def tell(self, told: Told) -> None:
+        match told:
+            case Card():
+                self.cards.put(told)
+                self.texts.put(told.text)
+            case Keys():
+                self.keys.put(told.text)
+            case Refused():
+                self.refused.put(told)
+            case Level():
+                self.levels.put(told.active)
+            case Health():
+                self.healths.put((told.ok, told.why))
+            case Alarm():
+                self.alarms.put(told)
 
     def next_text(self) -> str:
         return self.texts.get(timeout=PATIENCE)
@@ -43,7 +71,7 @@ class ReaderRig:
     heard: Heard = field(default_factory=Heard)
 
     def start(self) -> None:
-        self.reader.start(self.heard.text, self.heard.health)
+        self.reader.start(self.heard.tell)
 
     def start_healthy(self) -> Heard:
         self.start()
@@ -131,15 +159,15 @@ class LockContract:
         assert not rig.released()
 
     def test_releases_until_it_is_secured(self, rig: LockRig) -> None:
-        rig.lock.release()
+        rig.lock.release(5)
         assert rig.released()
 
         rig.lock.secure()
         assert not rig.released()
 
     def test_one_secure_ends_any_number_of_releases(self, rig: LockRig) -> None:
-        rig.lock.release()
-        rig.lock.release()
+        rig.lock.release(5)
+        rig.lock.release(5)
         rig.lock.secure()
         assert not rig.released()
 
@@ -148,11 +176,11 @@ class LockContract:
         rig.lock.secure()
         assert not rig.released()
 
-        rig.lock.release()
+        rig.lock.release(5)
         assert rig.released()
 
     def test_ends_secured(self, rig: LockRig) -> None:
-        rig.lock.release()
+        rig.lock.release(5)
         rig.lock.stop()
         assert not rig.released()
 
@@ -162,7 +190,7 @@ class LockContract:
         rig.lock.stop()
 
         with pytest.raises(HardwareError, match="front/lock"):
-            rig.lock.release()
+            rig.lock.release(5)
         rig.lock.secure()
         rig.lock.stop()
 
@@ -175,6 +203,10 @@ class InputRig:
 
     input: Input
     move: Callable[[bool], None]
+    heard: Heard = field(default_factory=Heard)
+
+    def next_level(self) -> bool:
+        return self.heard.levels.get(timeout=PATIENCE)
 
 
 class InputContract:
@@ -182,34 +214,35 @@ class InputContract:
 
     @pytest.mark.parametrize("active", [False, True])
     def test_tells_at_once_how_it_stands(self, rig: InputRig, active: bool) -> None:
-        changes: queue.Queue[bool] = queue.Queue()
         rig.move(active)
 
-        rig.input.start(changes.put)
+        rig.input.start(rig.heard.tell)
 
-        assert changes.get(timeout=PATIENCE) is active
+        assert rig.next_level() is active
+        assert rig.heard.next_health() == (True, "")
 
     def test_tells_each_change_once(self, rig: InputRig) -> None:
-        changes: queue.Queue[bool] = queue.Queue()
-        rig.input.start(changes.put)
+        rig.input.start(rig.heard.tell)
+        told = [rig.next_level()]
 
         for active in (True, True, False, False, True):
+            changes = active is not told[-1]
             rig.move(active)
+            if changes:
+                told.append(rig.next_level())
 
-        told = [changes.get(timeout=PATIENCE) for _ in range(4)]
         assert told == [False, True, False, True]
-        assert changes.empty()
+        assert rig.heard.levels.empty()
 
     def test_is_silent_after_stop(self, rig: InputRig) -> None:
-        changes: queue.Queue[bool] = queue.Queue()
-        rig.input.start(changes.put)
-        changes.get(timeout=PATIENCE)
+        rig.input.start(rig.heard.tell)
+        rig.next_level()
 
         rig.input.stop()
         rig.move(True)
         rig.input.stop()
 
-        assert changes.empty()
+        assert rig.heard.levels.empty()
 
 
 @dataclass

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from controller.cli import COMMANDS, cli
+from controller.cli.group import COMMANDS, cli
 from tests.halls import Hall, doorward, hall, in_berlin
 from tests.worlds import DAY
 
@@ -256,7 +256,7 @@ def test_the_shell_completes_commands_and_names(place: Hall) -> None:
         )
         return [line.partition(",")[2] for line in found.stdout.splitlines()]
 
-    assert completed("lock") == ["lock", "lockdown"]
+    assert completed("lock") == ["lock", "lock-all", "lockdown"]
     assert completed("unlock ") == ["front", "gym"]
     assert completed("unlock f") == ["front"]
     assert completed("sync --platform l") == ["loft"]

@@ -12,6 +12,7 @@ from pydantic import Field
 from controller.cards import CardFormat
 from controller.cli.config import toml
 from controller.config import (
+    Attached,
     CardSettings,
     Config,
     Location,
@@ -40,6 +41,9 @@ class Wired:
         pin: int | str = Field(description="the number of the pin, e.g. 17")
         chip: str | None = None
 
+        def attached(self) -> list[Attached]:
+            return [Attached("pin", ("pin", self.chip, str(self.pin).removeprefix("GPIO")))]
+
 
 class Line:
     """A reader on a serial line."""
@@ -47,6 +51,9 @@ class Line:
     class Settings(Strict):
         driver: Literal["line"]
         port: str = Field(description="the serial line, e.g. /dev/ttyUSB0")
+
+        def attached(self) -> list[Attached]:
+            return [Attached("port", ("port", str(Path(self.port).resolve())))]
 
 
 class Club:
@@ -163,11 +170,6 @@ def test_rules_say_what_decide_must_know(file: Path) -> None:
     assert (rules.door, rules.check_in, rules.anti_passback) == ("front", True, 600)
     assert (rules.admit_without_pass, rules.admit_on_guessed_clock) == (True, True)
     assert rules.staleness[0].deny_after == 7 * 86400
-
-
-def test_the_cautious_choices_are_the_defaults(file: Path) -> None:
-    rules = loaded(file, changed("doors.front.no_pass")).rules("front")
-    assert (rules.admit_without_pass, rules.admit_on_guessed_clock) == (False, False)
 
 
 def test_a_platform_is_asked_as_often_as_it_says_or_as_all_are(file: Path) -> None:
@@ -383,17 +385,13 @@ def test_a_missing_file_says_what_to_type(file: Path) -> None:
         load(file)
 
 
-def test_broken_toml_is_named_by_its_line(file: Path) -> None:
-    file.write_text('[site]\nname = "x\n')
-    with pytest.raises(ConfigError, match=r"not valid TOML.*line 2"):
-        load(file)
+NO_TOML = (b'[site]\nname = "x\n', r"not valid TOML.*line 2")
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe[site]", None])
-def test_what_cannot_be_read_is_a_configuration_error(file: Path, content: bytes | None) -> None:
-    if content is None:
-        file.mkdir()
-    else:
-        file.write_bytes(content)
-    with pytest.raises(ConfigError, match=r"UTF-8|cannot be read"):
+@pytest.mark.parametrize(("content", "why"), [(b"\xff[site]", "is not UTF-8"), NO_TOML])
+def test_what_cannot_be_read_is_a_configuration_error(file: Path, content: bytes, why: str) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(file.parent)
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=why):
         load(file)

@@ -29,13 +29,13 @@ def test_the_entry_is_on_disk_before_the_lock_moves(tmp_path: Path) -> None:
         on_disk: list[int] = []
         real = front.lock.release
 
-        def watched() -> None:
+        def watched(seconds: float) -> None:
             db = sqlite3.connect(tmp_path / "journal.db")
             on_disk.append(
                 db.execute("SELECT count(*) FROM event WHERE kind='access'").fetchone()[0]
             )
             db.close()
-            real()
+            real(seconds)
 
         front.lock.release = watched  # type: ignore[method-assign] # a lock that looks at the disk
         front.scan("04A1B2C3")
@@ -68,6 +68,7 @@ def test_a_stranger_is_refused_and_the_lock_does_not_move(tmp_path: Path) -> Non
 
 def test_the_answer_leaves_the_indicator_after_a_while(tmp_path: Path) -> None:
     with rig(tmp_path) as front:
+        people(tmp_path, front.clock, ADA)
         front.scan("04A1B2C4")
         front.clock.advance(2.1)
         front.settle()
@@ -177,12 +178,12 @@ def test_a_lock_that_jams_is_reported_and_the_door_goes_on(tmp_path: Path) -> No
         people(tmp_path, front.clock, ADA)
         front.lock.jam()
         front.scan("04A1B2C3")
-        assert "lock" in front.door.unwell
+        assert "lock" in front.door.condition.unwell
         front.lock.free()
         front.clock.advance(3)
         front.scan("04A1B2C3")
         assert front.lock.released
-        assert front.door.unwell == {}
+        assert front.door.condition.unwell == {}
         kinds = [e.event.kind for e in front.events(Kind.DEVICE_LOST, Kind.DEVICE_BACK)]
         assert kinds == [Kind.DEVICE_LOST, Kind.DEVICE_BACK]
 

@@ -12,6 +12,7 @@ from hw.framing import LONGEST, Frame, Framer, Lines, Stx
 RDM6300 = b"\x026F007B39725F\x03"
 ID12 = b"\x026F007B39725F\r\n\x03"
 MAKERS: list[Callable[[], Framer]] = [Lines, Stx]
+SPEEDS = (1200, 2400, 4800, 9600, 14400, 19200, 38400, 57600, 115200)  # bits per second
 
 # Bytes as lines carry them, and such as nobody expects.
 pieces = st.sampled_from(
@@ -195,3 +196,82 @@ class TestEveryFramer:
     def test_a_frame_does_not_print_the_number(self, make: Callable[[], Framer]) -> None:
         for sent in (RDM6300, ID12, b"6F007B3972\n", b"6F007B3972\xff\n"):
             assert "7B3972" not in repr(make().feed(sent))
+
+
+class TestSilence:
+    @pytest.mark.parametrize(
+        ("make", "half", "rest"),
+        [(Lines, b"00080", b"75634\r\n"), (Stx, b"\x026F007B", b"39725F\x03")],
+    )
+    def test_two_halves_with_a_silence_between_never_become_one(
+        self, make: Callable[[], Framer], half: bytes, rest: bytes
+    ) -> None:
+        framer = make()
+        assert not framer.waiting
+        for count in range(1, 61):
+            assert framer.feed(half) == []
+            assert framer.waiting
+            assert "within 2 s" in refusal(framer.silence())
+            assert (framer.waiting, framer.refused) == (False, count)
+            assert framer.silence() == []
+
+        assert all(frame.refused for frame in framer.feed(rest))
+
+    def test_after_a_line_that_was_cut_off_the_next_is_not_believed_and_the_one_after_is(
+        self,
+    ) -> None:
+        lines = Lines()
+        lines.feed(b"00080")
+        lines.silence()
+        assert "present it again" in refusal(lines.feed(b"75634\r\n"))
+        assert texts(lines.feed(b"0008075634\r\n")) == ["0008075634"]
+
+    def test_a_flood_without_end_is_over_when_it_stops(self) -> None:
+        for framer, card in ((Lines(), b"0008075634\r"), (Stx(), RDM6300)):
+            assert "within 64 bytes" in refusal(framer.feed(b"\x02" + b"0" * 70)[:1])
+            framer.silence()
+            assert len(texts(framer.feed(card))) == 1
+
+    def test_noise_that_ends_is_told(self) -> None:
+        stx = Stx()
+        stx.feed(b"noise")
+        assert "no STX" in refusal(stx.silence())
+
+
+class TestWrongSpeed:
+    @pytest.mark.parametrize("heard", SPEEDS)
+    @pytest.mark.parametrize("sent", SPEEDS)
+    def test_a_tag_sent_at_another_speed_is_never_a_card(self, sent: int, heard: int) -> None:
+        framer = Stx()
+        frames = framer.feed(misheard(RDM6300 * 20, sent, heard)) + framer.silence()
+        cards = {frame.text for frame in frames if not frame.refused}
+        assert cards == ({"6F007B3972"} if sent == heard else set())
+
+    @pytest.mark.parametrize("heard", SPEEDS)
+    @pytest.mark.parametrize("sent", SPEEDS)
+    def test_nor_is_a_line_the_card_it_was(self, sent: int, heard: int) -> None:
+        lines = Lines()
+        frames = lines.feed(misheard(b"0008075634\r\n" * 20, sent, heard)) + lines.silence()
+        assert ("0008075634" in {frame.text for frame in frames}) is (sent == heard)
+
+
+def misheard(data: bytes, sent: int, heard: int) -> bytes:
+    """What a UART makes of bytes, 8N1, that came at another speed (both in bits per second)."""
+    levels = [1] * 20
+    for byte in data:
+        levels += [0, *(byte >> bit & 1 for bit in range(8)), 1]
+    levels += [1] * 20
+    got, at, step = bytearray(), 0.0, sent / heard
+
+    def level(place: float) -> int:
+        return levels[int(place)] if place < len(levels) else 1
+
+    while at < len(levels):
+        if level(at):
+            at += step / 16  # as UARTs do, it looks sixteen times in a bit
+            continue
+        bits = [level(at + (1.5 + bit) * step) for bit in range(9)]
+        if bits[8]:  # without a stop bit the kernel hands on nothing, or a zero
+            got.append(sum(bit << place for place, bit in enumerate(bits[:8])))
+        at += 9.5 * step
+    return bytes(got)

@@ -3,9 +3,8 @@
 Unplugging is killing socat. Cards are sent by writing to the far end.
 """
 
-import os
+import queue
 import select
-import shutil
 import subprocess
 import termios
 import threading
@@ -13,66 +12,25 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import pytest
 import serial
 from structlog.testing import capture_logs
 
 from controller.errors import HardwareError
+from controller.ports import Card, Refused, Told
 from hw.serial_reader import Pace, SerialReader, SerialSettings
 from tests.contract_hw import PATIENCE, Heard, ReaderContract, ReaderRig
-from tests.serials import BRISK, listening, until_read
+from tests.serials import BRISK, Cable, listening, plugged, until_read
 
 PATIENT = Pace(read=3600.0, first=3600.0, longest=3600.0)  # nothing but `stop` ends such a wait
 
 
-@dataclass
-class Cable:
-    """A pty pair made by socat: `near` is ours, `far` is where the card reader sits."""
-
-    near: Path
-    far: Path
-    socat: "subprocess.Popen[str] | None" = None
-
-    def plug(self) -> None:
-        ends = [f"pty,raw,echo=0,link={end}" for end in (self.near, self.far)]
-        self.socat = subprocess.Popen(
-            ["socat", "-d", "-d", *ends], stderr=subprocess.PIPE, text=True
-        )
-        assert self.socat.stderr
-        for line in self.socat.stderr:
-            if "starting data transfer" in line:
-                return
-        pytest.fail("socat ended before it began")
-
-    def unplug(self) -> None:
-        if self.socat:
-            self.socat.kill()
-            self.socat.wait()
-            for end in (self.near, self.far):  # the pty's number may be another test's by now
-                end.unlink(missing_ok=True)
-            assert self.socat.stderr
-            self.socat.stderr.close()
-            self.socat = None
-
-    def send(self, sent: bytes) -> None:
-        line = os.open(self.far, os.O_WRONLY | os.O_NOCTTY)
-        try:
-            os.write(line, sent)
-        finally:
-            os.close(line)
-
-
 @pytest.fixture
 def cable(tmp_path: Path) -> Iterator[Cable]:
-    if not shutil.which("socat"):
-        if os.environ.get("CI"):
-            pytest.fail("socat is missing; CI must have it: apt-get install socat")
-        pytest.skip("needs socat: apt-get install socat")
-    cable = Cable(tmp_path / "near", tmp_path / "far")
-    cable.plug()
-    yield cable
-    cable.unplug()
+    with plugged(tmp_path) as cable:
+        yield cable
 
 
 @pytest.fixture
@@ -80,6 +38,23 @@ def reader(cable: Cable) -> Iterator[SerialReader]:
     reader = SerialReader(SerialSettings(port=str(cable.near)), "front/main", pace=BRISK)
     yield reader
     reader.stop()
+
+
+@dataclass
+class Hours:
+    """A clock that runs only while something is waited for."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pass_until(self, told: "queue.Queue[Refused]") -> Refused:
+        for _ in range(1000):
+            self.now += 60.0
+            with suppress(queue.Empty):
+                return told.get(timeout=0.02)
+        pytest.fail("it was never told")
 
 
 def threads_of(name: str) -> int:
@@ -171,7 +146,7 @@ class TestTheLine:
     def test_belongs_to_one_reader_alone(self, cable: Cable, reader: SerialReader) -> None:
         heard = Heard()
         with serial.Serial(str(cable.near), exclusive=True):
-            reader.start(heard.text, heard.health)
+            reader.start(heard.tell)
             ok, why = heard.next_health()
             assert not ok
             assert f"{cable.near} is in use" in why
@@ -216,12 +191,12 @@ class TestTheLine:
     ) -> None:
         heard = Heard()
 
-        def chokes_on_the_first(text: str) -> None:
-            heard.text(text)
-            if text == "FIRST":
+        def chokes_on_the_first(told: Told) -> None:
+            heard.tell(told)
+            if isinstance(told, Card) and told.text == "FIRST":
                 raise RuntimeError("choked")
 
-        reader.start(chokes_on_the_first, heard.health)
+        reader.start(chokes_on_the_first)
         heard.next_health()
         with capture_logs() as logs:
             cable.send(b"FIRST\r\nSECOND\r\n")
@@ -242,12 +217,49 @@ class TestTheLine:
         assert "FF is not printable" in logs[0]["why"]
         assert "8075634" not in str(logs)
 
+    def test_half_frames_over_an_hour_are_no_card(self, cable: Cable) -> None:
+        clock = Hours()
+        settings = SerialSettings(port=str(cable.near))
+        reader = SerialReader(settings, "front/main", pace=BRISK, clock=clock)
+        heard = listening(reader)
+        for half in (b"00080", b"75634", b"0008", b"07563", b"4") * 2:
+            cable.send(half)
+            assert "no end of line within 2 s" in clock.pass_until(heard.refused).why
+        cable.send(b"0008075634\r\n0008075634\r\n")
+        assert "present it again" in clock.pass_until(heard.refused).why
+        assert heard.next_text() == "0008075634"
+        assert heard.texts.empty()
+        reader.stop()
+
+    def test_a_thousand_reads_at_once_are_a_thousand(
+        self, cable: Cable, reader: SerialReader
+    ) -> None:
+        heard = listening(reader)
+        cards = [f"{number:010}" for number in range(1000)]
+        for begin in range(0, len(cards), 50):  # what a terminal holds without a reader is less
+            cable.send("".join(f"{card}\r\n" for card in cards[begin : begin + 50]).encode())
+        assert [heard.next_text() for _ in cards] == cards
+
+    @pytest.mark.parametrize("baud", [300, 1200, 9600, 38400, 115200, 921600])
+    def test_noise_at_any_speed_is_refused_and_the_next_card_is_read(
+        self, cable: Cable, baud: int
+    ) -> None:
+        settings = SerialSettings(port=str(cable.near), baud=baud, framing="stx")
+        reader = SerialReader(settings, "front/main", pace=BRISK)
+        heard = listening(reader)
+        cable.send(Random(baud).randbytes(2000))
+        cable.send(b"\x026F007B39725F\x03")
+        assert heard.next_text() == "6F007B3972"
+        assert not heard.refused.empty()
+        assert heard.texts.empty()
+        reader.stop()
+
 
 class TestStopping:
     def test_wakes_a_reader_that_waits_for_a_card(self, cable: Cable) -> None:
         reader = SerialReader(SerialSettings(port=str(cable.near)), "front/patient", pace=PATIENT)
         heard = Heard()
-        reader.start(heard.text, heard.health)
+        reader.start(heard.tell)
         until_read(cable.send, heard)
 
         reader.stop()
@@ -259,7 +271,7 @@ class TestStopping:
             SerialSettings(port=str(tmp_path / "nothing")), "front/patient", pace=PATIENT
         )
         heard = Heard()
-        reader.start(heard.text, heard.health)
+        reader.start(heard.tell)
         heard.next_health()
 
         reader.stop()
@@ -269,11 +281,12 @@ class TestStopping:
     def test_may_come_from_its_own_callback(self, cable: Cable, reader: SerialReader) -> None:
         heard = Heard()
 
-        def stop_at_once(text: str) -> None:
-            reader.stop()
-            heard.text(text)
+        def stop_at_once(told: Told) -> None:
+            if isinstance(told, Card):
+                reader.stop()
+            heard.tell(told)
 
-        reader.start(stop_at_once, heard.health)
+        reader.start(stop_at_once)
         heard.next_health()
         cable.send(b"LAST\r\nNEVER\r\n")
         assert heard.next_text() == "LAST"
@@ -287,7 +300,7 @@ class TestStopping:
         listening(reader)
         reader.stop()
         with pytest.raises(HardwareError, match="front/main was started before"):
-            reader.start(lambda text: None, lambda ok, why: None)
+            reader.start(lambda told: None)
 
 
 class TestSettings:

@@ -65,7 +65,7 @@ class TestOverTcp:
         self, server: SerialServer, reader: SerialReader
     ) -> None:
         heard = Heard()
-        reader.start(heard.text, heard.health)
+        reader.start(heard.tell)
 
         for card in ("0008075634", "0012345678"):
             server.accept()
@@ -82,7 +82,7 @@ class TestOverTcp:
         waits = Pace(read=PATIENCE, first=0.01, longest=0.02)
         reader = SerialReader(settings, "front/main", pace=waits)
         heard = Heard()
-        reader.start(heard.text, heard.health)
+        reader.start(heard.tell)
         for _ in range(2):
             server.accept()
             server.hang_up()
@@ -100,7 +100,7 @@ class TestOverTcp:
         self, server: SerialServer, reader: SerialReader
     ) -> None:
         heard = Heard()
-        reader.start(heard.text, heard.health)
+        reader.start(heard.tell)
         server.accept()
         heard.next_health()
 

@@ -9,8 +9,11 @@ import pytest
 import serial
 from pydantic import ValidationError
 
+from controller.errors import HardwareError
 from hw.line_faults import explained
-from hw.serial_reader import SerialReader, SerialSettings, present_ports
+from hw.present import Present
+from hw.serial_ports import found_port, present_ports
+from hw.serial_reader import SerialReader, SerialSettings
 from tests.contract_hw import Heard
 from tests.serials import BRISK
 
@@ -39,10 +42,21 @@ class TestWhatItSays:
         assert remedy in text
 
     def test_about_an_adapter_that_is_searched_for(self) -> None:
-        error = serial.SerialException("no ports found matching regexp")
-        text = explained("front/main", "hwgrep://1A86:7523", error, ["/dev/ttyS0 (n/a)"])
-        assert "hwgrep://1A86:7523 is not there" in text
-        assert "serial ports here: /dev/ttyS0 (n/a)" in text
+        with pytest.raises(FileNotFoundError) as missing:
+            found_port("1A86:7523", [])
+        text = explained("front/main", "1A86:7523", missing.value, ["/dev/ttyS0 (UART)"])
+        assert "1A86:7523 is not there" in text
+        assert "serial ports here: /dev/ttyS0 (UART)" in text
+
+    def test_about_two_adapters_alike(self) -> None:
+        two = [adapter("/dev/serial/by-path/usb-1"), adapter("/dev/serial/by-path/usb-2")]
+        with pytest.raises(HardwareError) as several:
+            found_port("1A86:7523", two)
+        text = explained("front/main", "1A86:7523", several.value, [])
+        assert (
+            "1A86:7523 are 2 adapters: /dev/serial/by-path/usb-1, /dev/serial/by-path/usb-2" in text
+        )
+        assert "To do: set port to the path of one of them." in text
 
     def test_that_no_port_is_there_at_all(self) -> None:
         error = serial.SerialException(errno.ENOENT, "no")
@@ -71,24 +85,45 @@ class TestSettings:
 
     @pytest.mark.parametrize(
         "port",
-        ["/dev/serial/by-id/usb-Acme_7", "socket://10.0.0.7:4001", "hwgrep://1A86:7523", "loop://"],
+        ["/dev/serial/by-id/usb-Acme_7", "socket://10.0.0.7:4001", "1A86:7523", "loop://"],
     )
     def test_take_paths_and_addresses(self, port: str) -> None:
         assert SerialSettings(port=port).port == port
 
+    @pytest.mark.parametrize("port", ["1a86:7523", "hwgrep://1A86:7523"])
+    def test_take_an_adapter_by_its_usb_ids(self, port: str) -> None:
+        settings = SerialSettings(port=port)
+        assert settings.attached()[0].line == ("port", "1A86:7523")
+        here = [adapter("/dev/serial/by-id/usb-Acme", usb="0403:6001"), adapter("/dev/ttyUSB7")]
+        assert found_port(settings.port, here) == "/dev/ttyUSB7"
+
     @pytest.mark.parametrize(
-        "port", ["ttyUSB0", "COM3", "", "/", "http://reader", "socket://box", "spy:///dev/ttyUSB0"]
+        "port",
+        [
+            "ttyUSB0",
+            "COM3",
+            "",
+            "/",
+            "http://reader",
+            "socket://box",
+            "spy:///dev/ttyUSB0",
+            "hwgrep://x",
+        ],
     )
     def test_refuse_what_is_no_port(self, port: str) -> None:
         with pytest.raises(ValidationError, match="/dev/serial/by-id"):
             SerialSettings(port=port)
 
 
+def adapter(name: str, usb: str = "1A86:7523") -> Present:
+    return Present("serial", name, name, "an adapter", usb)
+
+
 def why_not(port: str) -> str:
     """What a reader says of a port that cannot be opened."""
     reader = SerialReader(SerialSettings(port=port), "front/main", pace=BRISK)
     heard = Heard()
-    reader.start(heard.text, heard.health)
+    reader.start(heard.tell)
     ok, why = heard.next_health()
     reader.stop()
     assert not ok

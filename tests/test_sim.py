@@ -53,7 +53,7 @@ class TestSimReader(ReaderContract):
 
     def test_nothing_can_be_presented_to_an_unplugged_reader(self, reader: SimReader) -> None:
         heard = Heard()
-        reader.start(heard.text, heard.health)
+        reader.start(heard.tell)
         reader.unplug()
 
         with pytest.raises(HardwareError, match="front/main is unplugged"):
@@ -69,7 +69,7 @@ class TestSimReader(ReaderContract):
 
     def test_pulling_a_loose_cable_changes_nothing(self, reader: SimReader) -> None:
         heard = Heard()
-        reader.start(heard.text, heard.health)
+        reader.start(heard.tell)
         reader.plug()
         reader.unplug()
         reader.unplug()
@@ -78,7 +78,7 @@ class TestSimReader(ReaderContract):
         assert heard.healths.empty()
 
     def test_shows_the_last_card_masked_and_no_digit_of_a_pin(self, reader: SimReader) -> None:
-        reader.start(lambda text: None, lambda ok, why: None)
+        reader.start(lambda told: None)
         reader.present("04A1B2C3")
         assert reader.state() == {"plugged": True, "reads": 1, "last": "…B2C3"}
 
@@ -87,7 +87,7 @@ class TestSimReader(ReaderContract):
 
     def test_no_card_is_lost_when_many_threads_present_at_once(self, reader: SimReader) -> None:
         heard = Heard()
-        reader.start(heard.text, heard.health)
+        reader.start(heard.tell)
 
         def presents(hand: int) -> None:
             for i in range(50):
@@ -114,10 +114,10 @@ class TestSimLock(LockContract):
 
     def test_remembers_every_change_and_counts_every_release(self, lock: SimLock) -> None:
         lock.secure()
-        lock.release()
-        lock.release()
+        lock.release(5)
+        lock.release(5)
         lock.secure()
-        lock.release()
+        lock.release(5)
         lock.stop()
 
         assert lock.history == ("released", "secured", "released", "secured")
@@ -127,15 +127,15 @@ class TestSimLock(LockContract):
     def test_a_jammed_lock_fails_until_it_is_freed(self, lock: SimLock) -> None:
         lock.jam()
         with pytest.raises(HardwareError, match="front/lock is jammed"):
-            lock.release()
+            lock.release(5)
         assert not lock.released
 
         lock.free()
-        lock.release()
+        lock.release(5)
         assert lock.released
 
     def test_one_can_wait_for_the_door(self, lock: SimLock) -> None:
-        somebody = threading.Thread(target=lock.release)
+        somebody = threading.Thread(target=lock.release, args=(5,))
         somebody.start()
 
         assert lock.wait_for(released=True, timeout=PATIENCE)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from hw.lock_all import LONGEST
+
 FOLDER = Path(__file__).parent.parent / "systemd"
 UNITS = ("doorward-controller.service", "doorward-sync.service")
 PROGRAM = "/usr/bin/doorward"
@@ -62,6 +64,13 @@ def test_both_are_kept_alive_and_share_their_folders(unit: str, command: str) ->
     assert {key: found[key] for key in expected} == {k: [v] for k, v in expected.items()}
 
 
+def test_whatever_the_controller_ended_of_its_locks_are_shut_before_it_starts_again() -> None:
+    controller, sync = map(settings, UNITS)
+    assert controller["ExecStopPost"] == [f"-{PROGRAM} lock-all"], "a failure must not stop it all"
+    assert float(controller["TimeoutStopSec"][0]) > LONGEST, "systemd must not cut it off"
+    assert "ExecStopPost" not in sync, "it has no devices"
+
+
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_door_waits_for_nothing(unit: str) -> None:
     named = " ".join(value for values in settings(unit).values() for value in values)
@@ -90,7 +99,7 @@ def test_the_user_belongs_to_the_owners_of_the_devices(tmp_path: Path) -> None:
     subprocess.run(command, input=text, text=True, check=True, capture_output=True)
     groups = (tmp_path / "etc" / "group").read_text().splitlines()
     of_doorward = {line.split(":")[0] for line in groups if line.endswith(":doorward")}
-    assert of_doorward == {"dialout", "gpio", "input"}
+    assert of_doorward == {"dialout", "gpio", "i2c", "input"}
     assert "\ndoorward:x:" in "\n" + (tmp_path / "etc" / "passwd").read_text()
 
 

@@ -14,7 +14,7 @@ from controller.cli.reach import cache_of, clock_of, journal_of, key_of
 from controller.errors import ConfigError, StoreError
 from controller.journal import History
 from controller.knowledge import Knowledge, Past
-from controller.model import DoorRules, Facts, Mode, Now, Person
+from controller.model import DoorRules, Facts, Mode, Now, Person, Strength
 
 if TYPE_CHECKING:
     from controller.cache import Cache
@@ -153,8 +153,10 @@ class _Question:
             return Answer(f"card {_masked(text)} {where}", None, f"cannot be read: it {error}")
         hashed = card_hash(key_of(self.config), canonical)
         what = "PIN" if card.form == "pin" else f"card {_masked(text, canonical)}"
-        case = self._decided(self.know.facts_by_hash(hashed, self.rules))
-        return Answer(f"{what} {where}", case)
+        facts = self.know.facts_by_hash(hashed, self.rules)
+        if card.form == "pin":
+            facts = facts._replace(strength=Strength.PIN)  # of a card only its reader can tell
+        return Answer(f"{what} {where}", self._decided(facts))
 
     def _decided(self, facts: Facts) -> Case:
         return decided(self.rules, self.mode, facts, self.now)

@@ -5,13 +5,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from controller.errors import DoorwardError
 
+PROGRAM = ("-P", "-m", "controller.cli")  # what the interpreter is to run
 _STOP_WITHIN = 10.0  # seconds, then a child is killed
 _SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
@@ -47,12 +48,12 @@ class Children:
     logs: Path
     running: list[Child] = field(default_factory=list)
 
-    def start(self, name: str, *words: str) -> None:
+    def start(self, name: str, *words: str, program: Sequence[str] = PROGRAM) -> None:
         """Run `doorward WORDS` in a session of its own: Ctrl-C reaches us alone, and we tell it."""
         path = self.logs / f"{name}.log"
         with path.open("wb") as log:
             process = subprocess.Popen(  # noqa: S603 - this very program
-                [sys.executable, "-P", "-m", "controller.cli", *words],
+                [sys.executable, *program, *words],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

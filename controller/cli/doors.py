@@ -55,7 +55,10 @@ def lock(context: click.Context, door: str) -> None:
         _tell(context, [door], "lockdown", "is locked, and stays in lockdown")
         return
     ask_controller(config, "mode", door=door, mode="normal")
-    _tell(context, [door], "normal", "is locked, and opens for whom it admits")
+    words = "is locked, and opens for whom it admits"
+    if _door_status(config, door)["word"] == "unlocked by hours":
+        words = f"is unlocked by its hours; to shut it all the same: doorward lockdown on {door}"
+    _tell(context, [door], "normal", words)
 
 
 @click.command()
@@ -81,6 +84,21 @@ def mode(
     end = _end(config, seconds, until)
     ask_controller(config, "mode", door=door, mode=mode, until=end)
     _tell(context, [door], mode, f"is {_said(mode)}", end)
+
+
+@click.command()
+@click.argument("door", shell_complete=complete_doors)
+@click.option("--for", "seconds", type=Length(), required=True, help="How long, e.g. 15m.")
+@json_option
+@click.pass_context
+def prop(context: click.Context, door: str, seconds: float) -> None:
+    """Let DOOR stand open for so long without an alarm."""
+    config = configured(context)
+    ask_controller(config, "prop", door=known_door(config, door), seconds=seconds)
+    if context.obj.json:
+        print_json({"door": door, "seconds": seconds})
+    else:
+        click.echo(f"{door} may stand open for {lasting(seconds)}")
 
 
 @click.command()
@@ -115,7 +133,8 @@ def lockdown(context: click.Context, state: str, doors: tuple[str, ...]) -> None
 
 def door_row(door: dict[str, Any]) -> tuple[str, ...]:
     """A door of the controller's status as a row of `COLUMNS`."""
-    trouble = "; ".join(f"{part}: {why}" for part, why in door["unwell"].items())
+    wrong = {**door["unwell"], **door.get("alarms", {})}
+    trouble = "; ".join(f"{part}: {why}" for part, why in wrong.items())
     if not door["works"]:
         return (door["id"], door["name"], "–", "locked", "–", "–", trouble)
     mode, until = door["mode"], door["mode_until"]
@@ -124,10 +143,18 @@ def door_row(door: dict[str, Any]) -> tuple[str, ...]:
         door["name"],
         f"{mode} until {local(until)}" if until else mode,
         "released" if door["released"] else "locked",
-        {None: "–", True: "open", False: "closed"}[door["open"]],
+        _leaf(door),
         last_scan(door["last"]),
         trouble,
     )
+
+
+def _leaf(door: dict[str, Any]) -> str:
+    """How the contact sees the door, and whether it should be so."""
+    if door["open"] is None:
+        return "–"
+    grave = {"forced": "forced open", "held": "held open"}
+    return grave.get(door["phase"], "open" if door["open"] else "closed")
 
 
 def last_scan(last: dict[str, Any] | None) -> str:
@@ -152,6 +179,11 @@ def _modes(config: "Config") -> dict[str, str | None]:
     """Mode of each door; None where the door does not work."""
     found = ask_controller(config, "status")["doors"]
     return {door["id"]: door["mode"] if door["works"] else None for door in found}
+
+
+def _door_status(config: "Config", door: str) -> dict[str, Any]:
+    found = ask_controller(config, "status")["doors"]
+    return next(each for each in found if each["id"] == door)
 
 
 def _end(config: "Config", seconds: float | None, until: str | None) -> float | None:

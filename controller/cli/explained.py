@@ -7,8 +7,9 @@ from datetime import datetime
 from controller.cli.output import ago, counted, lasting, local
 from controller.cli.words import TRUST, grant_in_words, hours_in_words
 from controller.decide import Trail, decide
-from controller.model import Decision, DoorRules, Facts, Grant, Holder, Mode, Now
+from controller.model import Decision, DoorRules, Facts, Grant, Holder, Mode, Now, Strength
 from controller.passes import current_visit, remaining
+from controller.timetable import demanded
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,16 @@ def _passback(case: Case) -> Iterator[str]:
         yield f"the next may be {lasting(case.rules.anti_passback)} later"
 
 
+def _demands(case: Case) -> Iterator[str]:
+    demand = demanded(case.rules, case.now.wall)
+    if demand.strength is not Strength.PIN:
+        yield f"now only a credential of strength {demand.strength.value} or more will do"
+    if demand.pin:
+        yield "now the person's PIN must follow the card"
+    if demand.persons > 1:
+        yield f"now {demand.persons} persons must present themselves, one after the other"
+
+
 # Every check of `controller.decide` by its name.
 FACTS: dict[str, Callable[[Case], Iterator[str]]] = {
     "no lockdown": _mode,
@@ -167,6 +178,7 @@ FACTS: dict[str, Callable[[Case], Iterator[str]]] = {
     "roster fresh enough": _age,
     "clock trusted enough": _trust,
     "no passback": _passback,
+    "presented strongly enough": _demands,
 }
 
 

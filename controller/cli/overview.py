@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from controller.config import Config
 
 _PATIENCE = 3.0  # seconds for each process to answer
+_GRAVE = {
+    "forced": "opened though nobody was let in; look there, the alarm ends when it is shut",
+    "held": "open for too long; shut it, or allow it: doorward prop DOOR --for 15m",
+    "fire": "the fire alarm is on",
+}
 _NOT_RUNNING = {
     "controller": "controller does not answer, so no card opens a door. Start it: "
     "systemctl start doorward-controller (or: doorward controller)",
@@ -113,6 +118,10 @@ def _at_doors(controller: dict[str, Any]) -> Iterator[str]:
         for part, why in door["unwell"].items():
             told = part == "door" or f"{door['id']}/{part}" in why
             yield f"door {door['id']}: {why if told else f'{part}: {why}'}"
+        for what, why in door.get("alarms", {}).items():
+            yield f"door {door['id']}: alarm, {what}: {why}"
+        if door.get("word") in _GRAVE:
+            yield f"door {door['id']}: {_GRAVE[door['word']]}"
     journal = controller["journal"]
     if journal["failing"]:
         yield (

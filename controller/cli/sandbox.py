@@ -4,7 +4,7 @@ import fcntl
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -76,6 +76,14 @@ class Sandbox:
         """Where each simulated platform listens."""
         return {each["platform"]: each["url"] for each in self.town("status")["platforms"]}
 
+    def furnish(self, urls: Mapping[str, str]) -> None:
+        """Write what the two daemons are to find."""
+        self.places.write(urls)
+
+    def start_daemon(self, command: str) -> None:
+        """`controller` or `syncd`."""
+        self.children.start(command, "--config", str(self.places.config), command)
+
     def _start(self) -> None:
         places = self.places
         if not self._keep:
@@ -84,9 +92,9 @@ class Sandbox:
             (places.run / OFFSET).write_text(str(self._offset))
         self.children.start("platforms", "simulate", str(places.run), "--port", str(self._port))
         self.wait_until(lambda: _answers(places.town), "the simulated platforms")
-        places.write(self.urls())
+        self.furnish(self.urls())
         for command in ("controller", "syncd"):
-            self.children.start(command, "--config", str(places.config), command)
+            self.start_daemon(command)
         for socket in ("door.sock", "sync.sock"):
             self.wait_until(lambda path=places.run / socket: _answers(path), socket)  # type: ignore[misc]
         self.wait_until(self._all_fetched, "the first rosters")

@@ -33,6 +33,8 @@ open_for = "3s"
 lock = { driver = "sim" }
 contact = { driver = "sim" }
 exit_button = { driver = "sim" }
+tamper = { driver = "sim" }
+fire = { driver = "sim" }
 indicator = { driver = "sim" }
 
 [doors.front.readers.main]

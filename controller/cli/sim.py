@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from controller.config import Config
 
 Command = Callable[..., Any]
+_WAITS = "nothing was decided yet: it waits for the PIN and #, or for another person"
 _FURTHEST = 100 * 365 * 86_400.0  # seconds by which a simulated clock may be off
 
 
@@ -43,8 +44,28 @@ def scan(context: click.Context, door: str, card: str, reader: str) -> None:
         print_json({"door": door, **_devices(answer), "decided": last})
     elif fresh:
         click.echo(plain(f"{door}: {last_scan(fresh)}"))
+    elif answer["waits"]:
+        click.echo(f"{door}: {_WAITS}")
     else:
         click.echo(f"{door}: nothing was decided: {_why_not(config, door, reader, card)}")
+
+
+@sim.command("type")
+@click.argument("door", shell_complete=complete_doors)
+@click.argument("keys")
+@click.option("--reader", default="", help="Which, if there are several.")
+@json_option
+@click.pass_context
+def type_(context: click.Context, door: str, keys: str, reader: str) -> None:
+    """Press KEYS (0-9, * and #) at a keypad of DOOR."""
+    config = configured(context)
+    known_door(config, door)
+    text = f"{reader}={keys}" if reader else keys
+    answer = ask_controller(config, "sim", door=door, act="type", text=text)
+    if context.obj.json:
+        print_json({"door": door, **_devices(answer)})
+    else:
+        click.echo(plain(f"{door}: {_WAITS if answer['waits'] else last_scan(answer['last'])}"))
 
 
 def _act(name: str, words: str, *, at_reader: bool = False) -> None:
@@ -71,6 +92,10 @@ _act("open", "Open DOOR, as its contact sees it.")
 _act("close", "Close DOOR, as its contact sees it.")
 _act("press", "Press the exit button of DOOR.")
 _act("release", "Let go of the exit button of DOOR.")
+_act("tamper", "Open a housing at DOOR.")
+_act("untamper", "Close it again.")
+_act("fire", "Let the fire alarm of DOOR go off.")
+_act("extinguish", "End the fire alarm of DOOR.")
 _act("unplug", "Pull the cable of a reader of DOOR.", at_reader=True)
 _act("plug", "Plug the cable of a reader of DOOR in again.", at_reader=True)
 
@@ -164,7 +189,9 @@ def _set_offset(config: "Config", offset: float) -> None:
 
 
 def _devices(answer: dict[str, Any]) -> dict[str, Any]:
-    return {name: each for name, each in answer.items() if name not in ("ok", "last")}
+    return {
+        name: each for name, each in answer.items() if isinstance(each, dict) and name != "last"
+    }
 
 
 def _print_devices(doors: dict[str, dict[str, Any]]) -> None:

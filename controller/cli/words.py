@@ -53,6 +53,26 @@ REASONS: dict[Reason, tuple[str, str]] = {  # what it means, what to do about it
         "the person entered by this door less than anti_passback ago",
         "wait, or have staff let them in: doorward unlock",
     ),
+    Reason.WEAK: (
+        "what was presented is weaker than the door demands now, or the PIN was not theirs",
+        "present a card of the strength that [[doors.<door>.demands]] asks for, and the own PIN",
+    ),
+    Reason.NO_FACTOR: (
+        "the card was good, and no PIN followed in time",
+        "present the card again, then type the PIN and #",
+    ),
+    Reason.ALONE: (
+        "the door demands more than one person now, and nobody else followed in time",
+        "let all present their cards, one soon after the other",
+    ),
+    Reason.ATTEMPTS: (
+        "too many wrong PINs at this keypad: it does not listen for some minutes",
+        "wait; a card still works where it is enough",
+    ),
+    Reason.INTERLOCK: (
+        "the other door of the interlock is open or unlocked, or its contact is lost",
+        "shut it first, or mend its contact; doorward doors shows which",
+    ),
 }
 NOTES = {
     "renewal_grace": "the paid period ended while the platform could not be reached; admitted for "

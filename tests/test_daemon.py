@@ -1,0 +1,62 @@
+"""The controller as a whole: what it does before it touches a lock."""
+
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from controller.config import Config, load
+from controller.daemon import Controller
+from controller.lock_list import NAME
+from controller.lock_list import read as listed
+from hw import TABLES
+from hw.sim import SimLock, SimSettings
+from tests.fakes import FakeClock
+
+SITE = """
+[site]
+data = "data"
+run = "run"
+[doors.front]
+admits = ["*"]
+lock = { driver = "sim" }
+[doors.front.readers.main]
+driver = "sim"
+card = { format = "hex" }
+"""
+
+
+class NosyLock(SimLock):
+    """Notes, when it is made, whether it is on the list of locks."""
+
+    seen: ClassVar[list[bool]] = []
+    run = Path()
+
+    def __init__(self, settings: SimSettings, name: str) -> None:
+        super().__init__(settings, name)
+        self.seen.append((self.run / NAME).exists())
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    NosyLock.seen.clear()
+    NosyLock.run = tmp_path / "run"
+    file = tmp_path / "doorward.toml"
+    file.write_text(SITE)
+    return load(file, {**TABLES, "lock": {"sim": f"{__name__}:NosyLock"}})
+
+
+def test_the_locks_are_listed_before_any_is_touched(config: Config) -> None:
+    with Controller(config, FakeClock()):
+        assert NosyLock.seen == [True]
+        assert [lock.door for lock in listed(config.path).locks] == ["front"]
+
+
+def test_a_list_that_cannot_be_written_keeps_nobody_out(
+    config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    (config.run / f"{NAME}.new").mkdir(parents=True)
+    with Controller(config, FakeClock()) as controller:
+        assert NosyLock.seen == [False]
+        assert list(controller.doors.working) == ["front"]
+        assert "the list of locks was not written" in caplog.text
