@@ -12,10 +12,10 @@ from pydantic import Field
 
 from controller.config import Attached
 from controller.errors import HardwareError
-from hw.board_lock import After, BoardLock, Energize
 from hw.modbus_line import ILLEGAL_FUNCTION, LINES, TRIES, Line, Refused
 from hw.modbus_settings import ModbusPlace
 from hw.relay_frames import FLASH_OFF, FLASH_ON, LONGEST_FLASH, OFF, ON
+from hw.relay_lock import After, Energize, RelayLock
 
 
 class ModbusRelaySettings(ModbusPlace):
@@ -34,7 +34,7 @@ class ModbusRelaySettings(ModbusPlace):
         return self.shared("coil", self.channel)
 
 
-class ModbusRelay(BoardLock):
+class ModbusRelay(RelayLock):
     """Every command is confirmed by the board, or it failed.
 
     That is an echo, which a faulty adapter makes as well: so what is shut is also read back.

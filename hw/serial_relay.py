@@ -16,9 +16,9 @@ from pydantic import AfterValidator, Field
 
 from controller.config import Attached, Strict
 from controller.errors import HardwareError
-from hw.board_lock import After, BoardLock, Energize
 from hw.line_faults import cause
 from hw.relay_frames import lcus
+from hw.relay_lock import After, Energize, RelayLock
 from hw.serial_ports import checked_port, found_port, is_local, present_ports
 from hw.shared_lines import Shared
 
@@ -101,7 +101,7 @@ class Board:
 BOARDS: Shared[Board] = Shared()
 
 
-class SerialRelay(BoardLock):
+class SerialRelay(RelayLock):
     """One relay of such a board; several locks share its line."""
 
     Settings = SerialRelaySettings

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from structlog.testing import capture_logs
 
 from controller.errors import HardwareError
-from hw.gpio_relay import RETRY, SLACK, GpioRelay, ring_after
+from hw.gpio_relay import GpioRelay
+from hw.relay_lock import RETRY, SLACK, ring_after
 from tests.contract_hw import PATIENCE, LockContract, LockRig
 from tests.pins import Board, Pin
 from tests.relays import KINDS, Alarms, alarms, board, make, pin, settings
@@ -121,14 +122,14 @@ class TestABrokenBoard:
         relay.release(5)
         pin.broken = True
         with capture_logs() as logs:
-            assert "front/lock cannot be secured" in relay.secure()
+            assert "front/lock: GPIO pin 17 does not work" in relay.secure()
             assert "does not answer" in relay.secure()
             for _ in range(3):
                 assert alarms.seconds == [RETRY]
                 alarms.ring()
         assert pin.history()[-1]
         assert [log["log_level"] for log in logs] == ["critical"]
-        assert "may stand open" in logs[0]["event"]
+        assert "may stand open" in logs[0]["why"]
 
         pin.broken = False
         with capture_logs() as logs:

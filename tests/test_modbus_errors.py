@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from controller.errors import HardwareError
-from hw.board_lock import RETRY
+from hw.relay_lock import RETRY
 from hw.modbus_line import Line
 from hw.modbus_relay import ModbusRelay, ModbusRelaySettings
 from hw.modbus_settings import ModbusPlace

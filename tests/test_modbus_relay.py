@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from controller.errors import HardwareError
 from controller.lock_list import ListedLock
-from hw.board_lock import SLACK
+from hw.relay_lock import SLACK
 from hw.lock_all import shut_all
 from hw.modbus_line import Line
 from hw.modbus_relay import ModbusRelay, ModbusRelaySettings

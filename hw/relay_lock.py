@@ -1,4 +1,4 @@
-"""What locks on relay boards have in common: a release ends by itself, no failure is quiet."""
+"""What locks behind a relay have in common: a release ends by itself, no failure is quiet."""
 
 import threading
 from abc import ABC, abstractmethod
@@ -26,11 +26,11 @@ def ring_after(seconds: float, action: Callable[[], None]) -> Callable[[], None]
     return timer.cancel
 
 
-class BoardLock(ABC):
+class RelayLock(ABC):
     """Secured from the start, at the end, and `SLACK` after a release that nobody ended.
 
-    A board may lose a command, be unplugged, come back: so every command is really sent, also the
-    one that says what the board should know. Its maker calls `begin` once the line is there.
+    A relay may miss a command, be unplugged, come back: so every command is really sent, also the
+    one that says what it should know. Its maker calls `begin` once `drive` can be called.
     """
 
     def __init__(self, name: str, energize: Energize, after: After | None = None) -> None:
@@ -46,14 +46,14 @@ class BoardLock(ABC):
 
     @abstractmethod
     def drive(self, seconds: float) -> None:
-        """Tell the board to release for so long, 0: to shut. Raises `HardwareError`."""
+        """Release for so long, 0: shut. Raises `HardwareError`."""
 
     @abstractmethod
     def let_go(self) -> None:
-        """Give the line back."""
+        """Give line or pin back. Never raises."""
 
     def begin(self) -> None:
-        """Shut, or the line is given back and `HardwareError` raised."""
+        """Shut, or all is given back and `HardwareError` raised."""
         try:
             self.drive(0)
         except HardwareError as error:
@@ -74,7 +74,7 @@ class BoardLock(ABC):
             except (HardwareError, RuntimeError) as error:
                 self.secure()  # it may have arrived all the same
                 raise HardwareError(
-                    f"lock {self.name}: {error}. The door was not opened; {self._goes_on()}"
+                    f"lock {self.name}: {error}. The door was not opened. {self._goes_on()}"
                 ) from error
 
     def secure(self) -> str:
