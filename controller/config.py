@@ -92,7 +92,6 @@ def load(
 
 EXTRAS = {
     "gpiod": "gpio",
-    "lgpio": "gpio",
     "pymodbus": "modbus",
     "osdp": "osdp",
     "osdp_sys": "osdp",
@@ -100,9 +99,10 @@ EXTRAS = {
 
 
 def extra_needed(error: ImportError) -> str:
-    """What to type so that this can be imported."""
+    """What to type so that this can be imported: what was tested, from the folder of the source."""
     extra = EXTRAS.get((error.name or "").partition(".")[0])
-    return f"type: pip install 'doorward[{extra}]'" if extra else "install it"
+    tested = "pip install --require-hashes -r requirements-hardware.lock"
+    return f"it needs the extra doorward[{extra}]; type: {tested}" if extra else "install it"
 
 
 def _read(path: Path) -> Raw:

@@ -95,7 +95,8 @@ def _asked(path: str) -> Chip:
         import gpiod  # noqa: PLC0415 - 15 ms, for those who have a chip
     except ImportError as error:
         raise HardwareError(
-            f"GPIO needs the extra doorward[gpio] ({error}). To do: pip install 'doorward[gpio]'"
+            f"GPIO needs the extra doorward[gpio] ({error}). To do: pip install --require-hashes "
+            "-r requirements-hardware.lock"
         ) from error
     try:
         with gpiod.Chip(path) as chip:

@@ -74,11 +74,11 @@ def test_settings_that_cannot_be_meant_are_refused(keys: dict[str, object], why:
 @pytest.mark.parametrize(
     ("module", "words"),
     [
-        ("osdp", "type: pip install 'doorward[osdp]'"),
-        ("gpiod.line", "type: pip install 'doorward[gpio]'"),
-        ("pymodbus.client", "type: pip install 'doorward[modbus]'"),
+        ("osdp", "it needs the extra doorward[osdp]; type: pip install --req"),
+        ("gpiod.line", "it needs the extra doorward[gpio]; type: pip install --req"),
+        ("pymodbus.client", "it needs the extra doorward[modbus]; type: pip install --req"),
         ("nobody", "install it"),
     ],
 )
 def test_a_missing_extra_is_named(module: str, words: str) -> None:
-    assert extra_needed(ModuleNotFoundError(name=module)) == words
+    assert extra_needed(ModuleNotFoundError(name=module)).startswith(words)
