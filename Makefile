@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet
 
-.PHONY: run demo test check format bench lock clean
+.PHONY: run demo test check format bench rig test-machine lock clean
 
 run: $(READY)
 	@$(BIN)/doorward sandbox
@@ -16,6 +16,10 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -n auto
+
+# Emulated machines; as root. Some of it alone: make test-machine NAMES="relay-killed wiegand"
+test-machine: $(READY)
+	$(BIN)/python -m tests.machine $(NAMES)
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -30,9 +34,17 @@ format: $(READY)
 bench: $(READY)
 	$(BIN)/python -m bench
 
+rig: $(READY)
+	@$(BIN)/python -m bench.rig
+
+# Emulated machines; needs root and what CONTRIBUTING.md names. NAMES="wiegand contact": only these.
+test-machine: $(READY)
+	@nice $(BIN)/python -m tests.machine $(NAMES)
+
 # Needs `uv` on the path; the result is committed, so only a change of dependencies needs it.
 lock:
 	uv pip compile $(LOCK) pyproject.toml -o requirements.lock
+	uv pip compile $(LOCK) --all-extras -c requirements.lock pyproject.toml -o requirements-hardware.lock
 	uv pip compile $(LOCK) --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 $(READY): pyproject.toml requirements-dev.lock

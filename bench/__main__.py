@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import controller, decide, pull, push, scan, start
+from bench import bus, controller, decide, idle, pull, push, scan, start, strays, wiegand, wire
 from bench.figures import LIMITS, RESULTS, Figures, keep, missed, verdict
 from bench.machine import ROOT, measured_on
 from controller.errors import DoorwardError
@@ -23,6 +23,11 @@ BENCHMARKS: dict[str, Callable[[Path], Figures]] = {
     "controller": controller.measure,
     "start": start.measure,
     "push": push.measure,
+    "bus": bus.measure,
+    "wire": wire.measure,
+    "wiegand": wiegand.measure,
+    "idle": idle.measure,
+    "strays": strays.measure,
 }
 
 _FAILURES = (DoorwardError, OSError, RuntimeError, AssertionError, sqlite3.Error)

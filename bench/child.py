@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -82,6 +83,7 @@ def _main(what: str, arguments: str) -> None:
     from controller.logs import configure
 
     configure("bench", "warning")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who is interrupted closes our stdin
     # Whatever prints, prints to stderr: stdout carries the answers.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

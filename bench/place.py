@@ -1,21 +1,25 @@
 """A configured installation in a directory, and its two processes as systemd would start them."""
 
+import itertools
 import os
 import select
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.machine import ROOT
 from controller.control import ask
 
 KEY = "a-key-for-doors-7f3a"
 _START_WITHIN, _STOP_WITHIN = 60.0, 30.0  # seconds
+_numbers = itertools.count()
 _CONFIG = """\
 [site]
 data = "data"
@@ -69,16 +73,22 @@ class Running:
 
 
 @contextmanager
-def running(what: str, config: Path) -> Iterator[Running]:
-    """`doorward controller` or `doorward syncd`, from its READY=1 to the end of the block."""
-    address = f"@doorward-bench-{os.getpid()}-{what}"
+def running(
+    what: str, config: Path, program: Sequence[str | Path] | None = None
+) -> Iterator[Running]:
+    """`doorward controller` or `doorward syncd`, from its READY=1 to the end of the block.
+
+    `program`: what to run instead of `doorward`.
+    """
+    address = f"@doorward-bench-{os.getpid()}-{next(_numbers)}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
         notified.bind("\0" + address[1:])
-        doorward = Path(sys.executable).with_name("doorward")
+        doorward = program or [Path(sys.executable).with_name("doorward")]
         with config.with_name(f"{what}.log").open("ab") as log:
             began = time.perf_counter()
             process = subprocess.Popen(
-                [doorward, "--config", config, what],
+                [*doorward, "--config", config.absolute(), what],
+                cwd=ROOT,
                 env={**os.environ, "NOTIFY_SOCKET": address},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -87,9 +97,18 @@ def running(what: str, config: Path) -> Iterator[Running]:
         try:
             _await_ready(notified, process, config)
             ready_after = time.perf_counter() - began
+            threading.Thread(target=_listen, args=(notified,), daemon=True).start()
             yield Running(config.parent, process.pid, began, ready_after)
         finally:
             _stop(process)
+            notified.shutdown(socket.SHUT_RDWR)
+
+
+def _listen(notified: socket.socket) -> None:
+    """As systemd does: else its signs of life pile up, and the process waits for somebody."""
+    with suppress(OSError):
+        while notified.recv(4096):
+            pass
 
 
 def _await_ready(notified: socket.socket, process: subprocess.Popen[bytes], config: Path) -> None:

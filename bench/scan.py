@@ -51,7 +51,7 @@ def measure(
     devices = {**TABLES, "lock": {"sim": f"{__name__}:TimedLock"}}
     config = load(configured(place, open_for=_OPEN_FOR), devices=devices)
     cards = [card(number) for number in frequent(people, scans + warm_up)]
-    with Controller(config) as controller, _served(controller), _floor(config.data) as insert:
+    with Controller(config) as controller, _served(controller), floor(config.data) as insert:
         # A WAL that still grows costs more to sync than one that is used again. An event takes
         # three pages of it, a bare insert one: both begin when theirs has been full once.
         for _ in range(3 * warm_up):
@@ -119,7 +119,7 @@ def _served(controller: Controller) -> Iterator[None]:
 
 
 @contextmanager
-def _floor(data: Path) -> Iterator[Callable[[], int]]:
+def floor(data: Path) -> Iterator[Callable[[], int]]:
     """A file like the journal, and what inserts one row and says how long that took."""
     db = sqlite3.connect(data / "floor.db", isolation_level=None)
     db.execute("PRAGMA journal_mode=WAL")

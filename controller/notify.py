@@ -2,13 +2,18 @@
 
 import os
 import socket
+import struct
 
 
 class Notifier:
     """Where systemd does not listen, every call does nothing. None raises, none waits for long."""
 
-    def __init__(self, address: str | None = None) -> None:
-        """`address` is a path, or `@` and an abstract name; by default $NOTIFY_SOCKET."""
+    def __init__(self, address: str | None = None, patience: float = 1.0) -> None:
+        """`address` is a path, or `@` and an abstract name; by default $NOTIFY_SOCKET.
+
+        `patience`: seconds for which a listener that does not read is waited for.
+        """
+        self._patience = struct.pack("@ll", int(patience), round(patience % 1 * 1e6))
         self._address = os.environ.get("NOTIFY_SOCKET", "") if address is None else address
 
     @property
@@ -39,7 +44,8 @@ class Notifier:
         address = "\0" + self._address[1:] if self._address[0] == "@" else self._address
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
-                line.settimeout(1.0)
+                # The kernel's own bound: by `settimeout` Python would spin while nobody reads.
+                line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, self._patience)
                 line.sendto("\n".join(lines).encode(errors="replace"), address)
         except OSError:
             return False

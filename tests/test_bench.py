@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
-from bench import controller, decide, pull, push, scan, start
+pytest.importorskip("osdp", reason="libosdp is not installed (extra doorward[osdp])")
+
+from bench import bus, controller, decide, idle, pull, push, scan, start, strays, wiegand, wire
 from bench.__main__ import BENCHMARKS
 from bench.crowd import card, credentials
 from bench.figures import LIMITS, Figures, keep, missed, percentile, verdict
 
 SMALL = {"people": 400, "events": 200}
 ON = {"date": "2026-01-05", "commit": "abc", "python": "3.11"}
+DRIVERS = ("serial", "wiegand", "modbus", "gpio", "osdp")
 MEASUREMENTS: list[tuple[Callable[..., Figures], dict[str, Any], set[str]]] = [
     (
         decide.measure,
@@ -38,7 +41,30 @@ MEASUREMENTS: list[tuple[Callable[..., Figures], dict[str, Any], set[str]]] = [
     ),
     (start.measure, {**SMALL, "starts": 1}, {"start_to_ready_ms"}),
     (push.measure, {"check_ins": 60, "users": 20}, {"push_100k_s"}),
+    (
+        bus.measure,
+        {"readers": 2, "seconds": 1.0},
+        {"osdp_poll_interval_ms", "osdp_cpu_percent_8_readers"},
+    ),
+    (
+        wire.measure,
+        {**SMALL, "scans": 2, "warm_up": 1},
+        {f"wire_to_lock_{driver}_p99_ms" for driver in DRIVERS},
+    ),
+    (wiegand.measure, {"frames": 5}, {"wiegand_min_spacing_us", "wiegand_decoded_bits_per_s"}),
+    (
+        idle.measure,
+        {**SMALL, "scans": 1, "seconds": 1.0},
+        {
+            "controller_idle_cpu_percent",
+            "controller_polling_cpu_percent",
+            "controller_four_doors_rss_mib",
+        },
+    ),
+    (strays.measure, {"starts": 2 * len(strays.WAYS)}, {"stray_pulses", "starts_tried"}),
 ]
+# Counts and rates that say how much a figure beside them is worth.
+UNLIMITED = {"starts_tried", "wiegand_decoded_bits_per_s", "controller_polling_cpu_percent"}
 
 
 @pytest.mark.slow
@@ -49,13 +75,14 @@ def test_small(
     figures = measure(tmp_path, **size)
     assert set(figures) == keys
     assert all(verdict(key, figures) for key in keys)
+    assert not figures.get("stray_pulses")
 
 
 def test_every_limit_has_a_measurement_that_a_full_run_makes() -> None:
     assert [measure for measure, _, _ in MEASUREMENTS] == list(BENCHMARKS.values())
     measured = set.union(*(keys for _, _, keys in MEASUREMENTS))
     floors = {limit.floor for limit in LIMITS.values()} - {""}
-    assert measured == set(LIMITS) | floors
+    assert measured == set(LIMITS) | floors | UNLIMITED
 
 
 def test_no_two_cards_of_the_crowd_are_alike() -> None:
@@ -79,6 +106,20 @@ def test_a_figure_is_judged_by_its_own_floor() -> None:
     assert missed(figures) == ["decide_p50_us"]
     assert "MISSED: at most 70  (10 × floor_lookup_p50_us 7)" in verdict("decide_p50_us", figures)
     assert "reached: at most 700" in verdict("start_to_ready_ms", figures)
+
+
+def test_a_limit_may_lie_above_its_floor() -> None:
+    figures = {"wire_to_lock_osdp_p99_ms": 56.0, "osdp_poll_interval_ms": 50.0}
+    assert missed(figures) == ["wire_to_lock_osdp_p99_ms"]
+    assert "at most 55  (1 × osdp_poll_interval_ms 50 + 5)" in verdict(
+        "wire_to_lock_osdp_p99_ms", figures
+    )
+
+
+def test_a_figure_whose_floor_was_not_measured_is_not_judged() -> None:
+    figures = {"wire_to_lock_osdp_p99_ms": 1e6}
+    assert missed(figures) == []
+    assert "limit" not in verdict("wire_to_lock_osdp_p99_ms", figures)
 
 
 def test_percentiles_are_values_that_were_measured() -> None:

@@ -11,11 +11,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from controller.errors import HardwareError
-from hw.relay_lock import RETRY
 from hw.modbus_line import Line
 from hw.modbus_relay import ModbusRelay, ModbusRelaySettings
 from hw.modbus_settings import ModbusPlace
 from hw.relay_frames import OFF, ON, rtu, tcp, write_coil
+from hw.relay_lock import RETRY
 from tests.contract_hw import PATIENCE
 from tests.relay_boards import Obedient, raw_unit
 from tests.relays import Alarms

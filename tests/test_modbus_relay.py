@@ -15,12 +15,12 @@ from structlog.testing import capture_logs
 
 from controller.errors import HardwareError
 from controller.lock_list import ListedLock
-from hw.relay_lock import SLACK
 from hw.lock_all import shut_all
 from hw.modbus_line import Line
 from hw.modbus_relay import ModbusRelay, ModbusRelaySettings
 from hw.modbus_settings import ModbusPlace
 from hw.relay_frames import FLASH_OFF, FLASH_ON, OFF, ON
+from hw.relay_lock import SLACK
 from tests.contract_hw import PATIENCE, LockContract, LockRig
 from tests.modbus_boards import Command, ModbusBoard
 from tests.relay_boards import Obedient, raw_unit

@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,3 +79,14 @@ def test_the_watchdog_is_fed_twice_as_often_as_asked(
     monkeypatch.setenv("WATCHDOG_PID", "")
     monkeypatch.setenv("WATCHDOG_USEC", "")
     assert notifier.watchdog_every is None
+
+
+def test_a_listener_that_does_not_read_is_waited_for_asleep(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(str(tmp_path / "notify"))
+        notifier = Notifier(str(tmp_path / "notify"), patience=0.2)
+        while notifier.watchdog():
+            pass
+        before = time.thread_time()
+        assert not notifier.watchdog()
+        assert time.thread_time() - before < 0.1

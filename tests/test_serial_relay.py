@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 
 from controller.errors import HardwareError
 from controller.lock_list import ListedLock
-from hw.relay_lock import RETRY, SLACK, ring_after
 from hw.lock_all import shut_all
+from hw.relay_lock import RETRY, SLACK, ring_after
 from hw.serial_relay import SerialRelay, SerialRelaySettings
 from tests.contract_hw import PATIENCE, LockContract, LockRig
 from tests.relay_boards import LcusBoard, lcus_board

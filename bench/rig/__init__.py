@@ -1,0 +1,1 @@
+"""A live rig without hardware: the whole product as processes, with real ends on this machine."""
