@@ -4,6 +4,7 @@ The real controller with four doors on the ends of the rig: ptys, a libosdp peri
 board, and GPIO mock pins inside of it. Decision and synced journal are within the span.
 """
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from bench.scan import floor
 
 GAP = 0.03  # seconds of silence that end a Wiegand frame, as is set by default
 _PROMPT = 5.0
+_ROUND = 1.2  # seconds; inputs that change faster are taken for broken
 
 
 def measure(
@@ -29,9 +31,11 @@ def measure(
     syncs: list[float] = []
     with four_doors(place) as four, floor(place / "data") as insert:
         for _ in range(scans + warm_up):
+            began = time.monotonic()
             for name, span in _round(four.ends, cards):
                 spans.setdefault(name, []).append(span)
                 syncs.append(insert() / 1e9)
+            time.sleep(max(0.0, began + _ROUND - time.monotonic()))
     bare = round_trips(work, max(scans, 20))
     print(f"  floors: pty and back {_told(bare)}")
     print(f"          synced row   {_told(syncs)}")
