@@ -37,10 +37,6 @@ bench: $(READY)
 rig: $(READY)
 	@$(BIN)/python -m bench.rig
 
-# Emulated machines; needs root and what CONTRIBUTING.md names. NAMES="wiegand contact": only these.
-test-machine: $(READY)
-	@nice $(BIN)/python -m tests.machine $(NAMES)
-
 # Needs `uv` on the path; the result is committed, so only a change of dependencies needs it.
 lock:
 	uv pip compile $(LOCK) pyproject.toml -o requirements.lock

@@ -103,6 +103,14 @@ def test_the_user_belongs_to_the_owners_of_the_devices(tmp_path: Path) -> None:
     assert "\ndoorward:x:" in "\n" + (tmp_path / "etc" / "passwd").read_text()
 
 
+def test_the_rules_give_devices_to_groups_that_there_are() -> None:
+    named = set(re.findall(r'GROUP="(\w+)"', (FOLDER / "doorward.rules").read_text()))
+    assert named == {"gpio", "i2c"}
+    assert all(
+        f"m doorward {group}\n" in (FOLDER / "doorward.sysusers").read_text() for group in named
+    )
+
+
 def installed(unit: str, folder: Path) -> Path:
     """The unit as on a machine that has the program, which need not be this one."""
     path = folder / unit

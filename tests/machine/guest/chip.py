@@ -34,9 +34,13 @@ class Step(NamedTuple):
     level: str
 
 
+def is_plugged_in() -> bool:
+    return (_CONFIG / "door").exists()
+
+
 def plug_in() -> None:
     """Make the chip, once, and have the kernel note every command to a line from now on."""
-    if (_CONFIG / "door").exists():
+    if is_plugged_in():
         return
     call("modprobe", "gpio-sim")
     bank = _CONFIG / "door" / "b0"

@@ -5,7 +5,6 @@ reader that types and a lock that current holds shut.
 """
 
 import json
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.machine.guest import chip, container, units, usb
@@ -49,8 +48,6 @@ keyholders = true
 PEOPLE = "id,name,card\n1,Ruth Amsel,007B3972\n2,Wen Tiller,7B3972\n"
 DIGITS = "0008075634"  # Ruth's card, as readers that write decimals have it
 FRAME = "00111101100111001011100101"  # Wen's, as Wiegand of 26 bits
-UDEV = Path("/etc/udev/rules.d/60-gpiochip.rules")
-RULE = 'SUBSYSTEM=="gpio", KERNEL=="gpiochip*", GROUP="gpio", MODE="0660"\n'
 
 
 class Relay(NamedTuple):
@@ -91,7 +88,7 @@ def open_up(*, fresh: bool = False) -> int:
 
     The history begins anew: with the controller's start if that is asked for or was needed.
     """
-    if not UDEV.exists():
+    if not chip.is_plugged_in():
         _furnish()
     usb.plug_serial_in()
     usb.plug_keys_in()
@@ -170,9 +167,7 @@ def events(since: float) -> list[dict[str, Any]]:
 
 
 def _furnish() -> None:
-    """What is done once: devices, the groups that may use them, and the list of people."""
-    UDEV.write_text(RULE)
-    call("udevadm", "control", "--reload")
+    """What is done once: devices, and the list of people."""
     chip.plug_in()
     chip.pull(SIDE.line, SIDE.shut)  # the resistor that a relay board of this kind needs
     for line in (5, 20, 21):
