@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.machine.guest import chip, hall, units, usb
 from tests.machine.guest.hall import FRONT, SIDE, VAULT
-from tests.machine.guest.lab import Lab, demand, never, now, until, wait
+from tests.machine.guest.lab import Failed, Lab, demand, never, now, until, wait
 
 EVIOCGRAB = 0x40044590  # linux/input.h: _IOW('E', 0x90, int)
 CONSOLE = Path("/dev/vcs1")  # what stands on the first console
@@ -69,14 +69,15 @@ def wiegand(lab: Lab) -> None:
     """Ten frames over two lines, a broken one among them; each good one opens the door."""
     hall.open_up()
     frames = 10
+    presented = 0
     for number in range(1, frames + 1):
-        hall.present()
-        _until_opened(number)
+        presented += _presented_until_it_opens(number)
         until("it has locked again", lambda: chip.level(SIDE.line) == SIDE.shut)
         wait(1.2)  # after which the same card counts again
     hall.present(hall.FRAME[:-1] + "0")
     never("a broken frame opens", lambda: len(SIDE.releases()) > frames, 3.0)
     lab.measured["frames"] = frames
+    lab.measured["presented"] = presented
     hall.no_strays(lab, {SIDE: frames})
 
 
@@ -114,8 +115,19 @@ def _opens(lab: Lab, key: str, show: Callable[[], None]) -> None:
     lab.measured[key] = round((FRONT.became(chip.HIGH, began) - began) * 1000)
 
 
-def _until_opened(count: int) -> None:
-    until(f"card {count} opens", lambda: len(SIDE.releases()) == count)
+def _presented_until_it_opens(number: int) -> int:
+    """How often, as a person would: an overloaded host's simulated chip loses edges.
+
+    The driver notices and refuses such a frame.
+    """
+    for times in range(1, 6):
+        hall.present()
+        try:
+            until(f"card {number} opens", lambda: len(SIDE.releases()) == number, 15.0)
+        except Failed:
+            continue
+        return times
+    raise Failed(f"card {number} does not open")
 
 
 def _told_loss_and_return(since: float) -> None:
