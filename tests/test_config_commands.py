@@ -17,6 +17,7 @@ from controller.config import CardSettings, Config, Door, PlatformCommon, Secret
 from controller.config_example import EXAMPLE
 from controller.config_model import (
     ClockSettings,
+    HttpSettings,
     JournalSettings,
     Site,
     Staleness,
@@ -128,6 +129,7 @@ def models() -> list[tuple[str, type[Strict]]]:
         ("[clock]", ClockSettings),
         ("[journal]", JournalSettings),
         ("[sync]", SyncSettings),
+        ("[http]", HttpSettings),
         ("[[staleness]]", Staleness),
         ("[doors.<door>]", Door),
         ("[platforms.<platform>]", PlatformCommon),
