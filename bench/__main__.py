@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import controller, decide, pull, push, scan, start
+from bench import controller, decide, nexudus, pull, push, scan, start
 from bench.figures import LIMITS, RESULTS, Figures, keep, missed, verdict
 from bench.machine import ROOT, measured_on
 from controller.errors import DoorwardError
@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[Path], Figures]] = {
     "controller": controller.measure,
     "start": start.measure,
     "push": push.measure,
+    "nexudus": nexudus.measure,
 }
 
 _FAILURES = (DoorwardError, OSError, RuntimeError, AssertionError, sqlite3.Error)

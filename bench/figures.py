@@ -41,6 +41,7 @@ LIMITS = {
     "start_to_ready_ms": Limit(700),
     "bytes_written_per_scan": Limit(16 * 1024),
     "push_100k_s": Limit(300),
+    "nexudus_accept_p99_ms": Limit(250),
 }
 
 

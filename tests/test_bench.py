@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench import controller, decide, pull, push, scan, start
+from bench import controller, decide, nexudus, pull, push, scan, start
 from bench.__main__ import BENCHMARKS
 from bench.crowd import card, credentials
 from bench.figures import LIMITS, Figures, keep, missed, percentile, verdict
@@ -38,6 +38,7 @@ MEASUREMENTS: list[tuple[Callable[..., Figures], dict[str, Any], set[str]]] = [
     ),
     (start.measure, {**SMALL, "starts": 1}, {"start_to_ready_ms"}),
     (push.measure, {"check_ins": 60, "users": 20}, {"push_100k_s"}),
+    (nexudus.measure, {"messages": 40, "known": 50}, {"nexudus_accept_p99_ms"}),
 ]
 
 
