@@ -193,7 +193,7 @@ class _Reception:
                 continue
             task = loop.create_task(self._greet(connection))
             self._greeting[task] = connection
-            task.add_done_callback(lambda done: self._greeting.pop(done, None))
+            task.add_done_callback(self._greeted)
 
     async def end(self) -> None:
         """Hang up, when what is being answered has been."""
@@ -217,9 +217,12 @@ class _Reception:
             )
         except OSError:  # TLS errors and time-outs are some of these
             connection.close()
-        except asyncio.CancelledError:
+
+    def _greeted(self, task: asyncio.Task[None]) -> None:
+        """One that was cancelled, perhaps before it began, has nobody else to hang up."""
+        connection = self._greeting.pop(task)
+        if task.cancelled():
             connection.close()
-            raise
 
     def _protocol(self) -> "_Protocol":
         return _Protocol(self._config, self._state, {}, head_within=self._bounds.head_within)
