@@ -143,7 +143,6 @@ class Daemon:
         """Let those platforms call us that do."""
         hearing = {n: p for n, p in self._platforms() if isinstance(p, Hearing)}
         for name, platform in hearing.items():
-            platform.news.add(platform.told_of())
             threading.Thread(
                 target=self._hear, args=(name, platform), name=f"hear-{name}", daemon=True
             ).start()
@@ -163,16 +162,20 @@ class Daemon:
 
     def _hear(self, name: str, platform: Hearing) -> None:
         """Put in force what a platform tells, as it tells it."""
+        everybody = True  # what was told last may have been cut off before it was in force
         while not self._stopping(f"{name}, heard"):
-            keys = platform.news.take(_TICK)
             try:
+                keys = set(platform.told_of()) if everybody else platform.news.take(_TICK)
                 if keys:
                     self.office.lines[name].refresh(keys)
+                everybody = False
+                continue
             except StoreError as error:
                 self._recover(error)
-                platform.news.add(platform.told_of())
             except Exception:
                 log.exception("hearing failed in a way nobody thought of", platform=name)
+            everybody = True
+            self.office.stopping.wait(_TICK)
 
     def _stopping(self, name: str) -> bool:
         """Asked by a push thread at every turn, which so gives a sign of life."""

@@ -72,6 +72,8 @@ class InboundServer:
 
     def tend(self, now: float) -> None:
         """Call now and then, with monotonic seconds. Raises nothing."""
+        if self._thread is not None and not self._thread.is_alive():
+            self._thread = None  # it said why
         if self._thread is not None:
             self._renew_certificate()
         elif now >= self._try_at:

@@ -225,6 +225,15 @@ def test_a_lost_cache_is_made_anew_from_what_was_told(tmp_path: Path) -> None:
         wait_for(lambda: space.labels() == ["group:main"])
 
 
+def test_a_cache_lost_at_work_is_made_anew_and_goes_on_hearing(space: Loft) -> None:
+    space.tell(jane(card=CARD, groups={501: {"main": None}}))
+    space.office.replace_cache()
+    space.nexudus.tell(Coworker(9002, "Otto Kern", "otto", groups={501: {"lab": None}}), HARBOUR)
+    wait_for(lambda: space.labels("Otto") == ["group:lab"])
+    space.fetch()
+    assert space.labels() == ["group:main"]
+
+
 def test_a_damaged_inbox_is_left_alone_and_the_doors_go_on(tmp_path: Path) -> None:
     with loft(tmp_path) as space:
         space.tell(jane(card=CARD, groups={501: {"main": None}}))
