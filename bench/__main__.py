@@ -9,7 +9,20 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import bus, controller, decide, idle, pull, push, scan, start, strays, wiegand, wire
+from bench import (
+    bus,
+    controller,
+    decide,
+    idle,
+    nexudus,
+    pull,
+    push,
+    scan,
+    start,
+    strays,
+    wiegand,
+    wire,
+)
 from bench.figures import LIMITS, RESULTS, Figures, keep, missed, verdict
 from bench.machine import ROOT, measured_on
 from controller.errors import DoorwardError
@@ -28,6 +41,7 @@ BENCHMARKS: dict[str, Callable[[Path], Figures]] = {
     "wiegand": wiegand.measure,
     "idle": idle.measure,
     "strays": strays.measure,
+    "nexudus": nexudus.measure,
 }
 
 _FAILURES = (DoorwardError, OSError, RuntimeError, AssertionError, sqlite3.Error)

@@ -54,6 +54,7 @@ LIMITS = {
     "controller_idle_cpu_percent": Limit(1),
     "controller_four_doors_rss_mib": Limit(64),
     "stray_pulses": Limit(0),
+    "nexudus_accept_p99_ms": Limit(250),
 }
 
 

@@ -26,6 +26,13 @@ every = "5m"                     # how often each platform is asked
 lost_share = 0.2                 # refuse a roster that takes access from more than this share ...
 lost_least = 10                  # ... if at least so many people lose it; a person must accept it
 
+# Where platforms that call us reach this machine; nothing listens unless one does.
+[http]
+address = "127.0.0.1"            # behind a proxy or a tunnel; another one needs a certificate
+port = 8460
+# certificate = "/etc/doorward/cert.pem"
+# certificate_key = "/etc/doorward/cert-key.pem"
+
 # How old what a platform said may become before its people are warned about, or refused.
 [[staleness]]
 labels = ["plan:*"]
@@ -176,6 +183,20 @@ cards = [{ source = "door_access_id", format = "dec10" }]  # or "barcode_id"
 doors = { front = "1234" }       # our door = Hive's door, for check-ins
 confirm_at_most = 100            # if so many vanish at once, each is asked for before
 # ca_file = "/etc/doorward/ca.pem"  # instead of the usual authorities
+
+# Custom ACS: Nexudus calls https://…/nexudus/loft/groups and https://…/nexudus/loft/webhook.
+[platforms.loft]
+kind = "nexudus"
+zone = "Europe/Berlin"           # Nexudus does not tell its own
+webhook_token = { file = "/etc/doorward/nexudus-webhook" }  # the Webhook Bearer entered there
+groups_token = { file = "/etc/doorward/nexudus-groups" }  # the Access Token entered there, if any
+groups = { main = "Main entrance", lab = "Laboratory" }  # labels group:main, group:lab
+locations = []                   # ids of the locations that count here; all if empty
+cards = [
+  { source = "accessCardId", format = "dec10" },
+  { source = "keyFobNumber", format = "dec10" },
+  { source = "accessPincode", format = "pin" },
+]
 
 # A list of people on this machine, here those who must always get in.
 [platforms.keyholders]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo
@@ -74,6 +75,35 @@ class SyncSettings(Strict):
     every: Seconds = Field(default=300.0, ge=10)
     lost_share: float = Field(default=0.2, ge=0, le=1)
     lost_least: int = Field(default=10, ge=1)
+
+
+class HttpSettings(Strict):
+    """Where `syncd` listens, if anything needs it to."""
+
+    address: str = Field(default="127.0.0.1", description="an IP address of this machine")
+    port: int = Field(default=8460, ge=0, le=65535, description="0 takes any that is free")
+    certificate: Location | None = Field(
+        default=None, description="a PEM file with the certificate and its chain"
+    )
+    certificate_key: Location | None = Field(default=None, description="its key, a PEM file")
+
+    @model_validator(mode="after")
+    def _not_in_the_clear(self) -> Self:
+        try:
+            loopback = ip_address(self.address).is_loopback
+        except ValueError:
+            raise ValueError(
+                f"address: {self.address!r} is no IP address; write '127.0.0.1', '::1' or one of "
+                "this machine's own"
+            ) from None
+        if (self.certificate is None) != (self.certificate_key is None):
+            raise ValueError("certificate and certificate_key belong together; name both or none")
+        if not loopback and self.certificate is None:
+            raise ValueError(
+                f"address {self.address} can be reached from outside, so certificate and "
+                "certificate_key are needed; or listen on 127.0.0.1 behind a proxy or a tunnel"
+            )
+        return self
 
 
 class Staleness(Strict):
@@ -157,6 +187,7 @@ class Config:
     clock: ClockSettings
     journal: JournalSettings
     sync: SyncSettings
+    http: HttpSettings
     staleness: tuple[Staleness, ...]
     doors: Mapping[str, Door]
     platforms: Mapping[str, Stanza]

@@ -37,7 +37,7 @@ class SyncCommands:
             for name, line in self._office.lines.items()
         ]
         broken = [{"platform": n, "failure": why} for n, why in self._office.broken.items()]
-        return {"pid": os.getpid(), "platforms": lines + broken}
+        return {"pid": os.getpid(), "platforms": lines + broken, "http": self._office.listening}
 
     def sync(self, request: Request, author: str, say: Say) -> Answer:
         """Fetch now; a failed platform does not keep the others from being fetched."""

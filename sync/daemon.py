@@ -4,6 +4,7 @@ import signal
 import threading
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -16,7 +17,11 @@ from controller.store import closed_on_error
 from sync.commands import SyncCommands
 from sync.jobs import Jobs
 from sync.office import Office
+from sync.platform import Hearing
 from sync.platforms import PLATFORMS
+
+if TYPE_CHECKING:
+    from sync.inbound_server import InboundServer
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +52,7 @@ class Daemon:
         self._recovering = threading.Lock()
         self._beats: dict[str, float] = {}
         self._server: Server | None = None
+        self._inbound: InboundServer | None = None
 
     def __enter__(self) -> "Daemon":
         with closed_on_error(self):
@@ -60,6 +66,8 @@ class Daemon:
         """Stop everything and let go of the files."""
         self._notifier.stopping()
         self.office.stopping.set()
+        if self._inbound:
+            self._inbound.close()
         if self._server:
             self._server.close()
         self.jobs.stop()
@@ -76,6 +84,7 @@ class Daemon:
             else:
                 self._notifier.watchdog()
             self.jobs.watch()
+            self._tend()
             for name, line in office.lines.items():
                 if line.retry and not line.resting() and not line.busy.locked():
                     line.retry = False
@@ -94,6 +103,7 @@ class Daemon:
             threading.Thread(
                 target=self._push, args=(name,), name=f"push-{name}", daemon=True
             ).start()
+        self._listen()
         self._notifier.ready(f"{len(office.lines)} platforms")
         log.info("ready", platforms=list(office.lines))
 
@@ -128,6 +138,44 @@ class Daemon:
                 log.exception("telling failed in a way nobody thought of", platform=name)
             self.office.stopping.wait(_LOOK)
             idle += _LOOK
+
+    def _listen(self) -> None:
+        """Let those platforms call us that do."""
+        hearing = {n: p for n, p in self._platforms() if isinstance(p, Hearing)}
+        for name, platform in hearing.items():
+            threading.Thread(
+                target=self._hear, args=(name, platform), name=f"hear-{name}", daemon=True
+            ).start()
+        if routes := [route for platform in hearing.values() for route in platform.routes()]:
+            from sync.inbound_server import InboundServer  # noqa: PLC0415 - seldom needed, and large
+
+            self._inbound = InboundServer(self.office.config.http, routes)
+            self._tend()
+
+    def _platforms(self) -> list[tuple[str, object]]:
+        return [(name, line.platform) for name, line in self.office.lines.items()]
+
+    def _tend(self) -> None:
+        if self._inbound:
+            self._inbound.tend(self.office.clock.monotonic())
+            self.office.listening = {"url": self._inbound.url, "failure": self._inbound.failure}
+
+    def _hear(self, name: str, platform: Hearing) -> None:
+        """Put in force what a platform tells, as it tells it."""
+        everybody = True  # what was told last may have been cut off before it was in force
+        while not self._stopping(f"{name}, heard"):
+            try:
+                keys = set(platform.told_of()) if everybody else platform.news.take(_TICK)
+                if keys:
+                    self.office.lines[name].refresh(keys)
+                everybody = False
+                continue
+            except StoreError as error:
+                self._recover(error)
+            except Exception:
+                log.exception("hearing failed in a way nobody thought of", platform=name)
+            everybody = True
+            self.office.stopping.wait(_TICK)
 
     def _stopping(self, name: str) -> bool:
         """Asked by a push thread at every turn, which so gives a sign of life."""

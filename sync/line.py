@@ -2,7 +2,8 @@
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from controller.logs import Once
 from controller.ports import Clock
 from sync.backoff import Backoff
 from sync.plan import Changes, believable
-from sync.platform import LateCheckIn, Platform, Progress
+from sync.platform import Hearing, LateCheckIn, Platform, Progress
 from sync.staging import Roll, Staging
 
 log = structlog.get_logger(__name__)
@@ -94,6 +95,23 @@ class Line:
         log.info("roster fetched", platform=name, changes=report.changes.summary())
         return report
 
+    def refresh(self, keys: Iterable[str]) -> Changes:
+        """Put in force what a platform that calls us told of these people, and of nobody else.
+
+        Raises `StoreError`.
+        """
+        platform, keys = self.platform, set(keys)
+        assert isinstance(platform, Hearing)
+        with self.place.turn, closing(self._staging(only=keys)) as staging:
+            staging.zone(self.settings.zone or "UTC")
+            platform.pour(keys, staging)
+            now = self.clock.wall()
+            changes = staging.changes(now)
+            if not changes.empty:
+                staging.apply(changes, self._roll(now, "", 0))
+        log.info("heard", platform=platform.name, changes=changes.summary())
+        return changes
+
     def _pull_failed(self, error: DoorwardError, *, dry_run: bool) -> None:
         name = self.platform.name
         if isinstance(error, Unavailable | Unauthorized):  # else the line itself is well
@@ -106,13 +124,14 @@ class Line:
     def _pull(self, progress: Progress, *, accept: bool, dry_run: bool) -> Report:
         chain, watermark = self._journal_position()
         can = self.platform.capabilities
-        told = can.late_check_in is not LateCheckIn.NONE
-        staging = Staging(self.place.cache, self.place.key, self.platform.name, checks_in=told)
-        try:
+        if isinstance(self.platform, Hearing):
+            self.platform.news.begin()
+        with closing(self._staging()) as staging:
             self.platform.fetch(staging, progress)
             if can.confirms_absence and not accept:
                 self._confirm_absence(staging, progress, dry_run=dry_run)
             with self.place.turn:
+                self._hear_last(staging)
                 now = self.clock.wall()
                 changes = staging.changes(now)
                 if not dry_run:
@@ -120,8 +139,19 @@ class Line:
                         self._guard(changes)
                     staging.apply(changes, self._roll(now, chain, watermark))
             return Report(self.platform.name, changes, tuple(staging.warnings), not dry_run)
-        finally:
-            staging.close()
+
+    def _staging(self, only: Iterable[str] | None = None) -> Staging:
+        told = self.platform.capabilities.late_check_in is not LateCheckIn.NONE
+        place, name = self.place, self.platform.name
+        return Staging(place.cache, place.key, name, checks_in=told, only=only)
+
+    def _hear_last(self, staging: Staging) -> None:
+        """What was heard of people while everybody was fetched must not be undone by that."""
+        if isinstance(self.platform, Hearing):
+            keys = self.platform.news.meanwhile()
+            for key in keys:
+                staging.forget(key)
+            self.platform.pour(keys, staging)
 
     def _confirm_absence(self, staging: Staging, progress: Progress, *, dry_run: bool) -> None:
         """A list read page by page can skip a row: ask before taking anybody's access."""

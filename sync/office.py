@@ -13,7 +13,7 @@ from typing import IO
 
 import structlog
 
-from controller.cards import visitor_pin
+from controller.cards import hash_card, visitor_pin
 from controller.clock import configured_clock
 from controller.config import Config, PlatformCommon, Stanza
 from controller.control import ask
@@ -44,6 +44,7 @@ class Office:
         self.config, self.stopping = config, stopping
         self.lines: dict[str, Line] = {}
         self.broken: dict[str, str] = {}  # platforms that cannot even be tried, and why
+        self.listening: dict[str, str] = {}  # where others can call us, or why they cannot
         self._once = Once(log)
         self._journal: JournalReader | None = None
         self._reading = threading.Lock()
@@ -135,10 +136,12 @@ class Office:
 
     def _add(self, name: str, stanza: Stanza) -> None:
         settings: PlatformCommon = stanza.settings
-        around = Surroundings(self.clock, self.stopping.wait, read_secret, self._pin)
+        around = Surroundings(
+            self.clock, self.stopping.wait, read_secret, self._pin, self._hash, self.config.data
+        )
         try:
             platform = stanza.factory(name, settings, around)
-        except ConfigError as error:
+        except (ConfigError, StoreError) as error:
             # One platform's missing key leaves the others alone.
             self.broken[name] = str(error)
             log.critical("platform not used", platform=name, error=str(error))
@@ -151,6 +154,9 @@ class Office:
 
     def _pin(self, booking: str) -> str:
         return visitor_pin(self.place.key, booking)
+
+    def _hash(self, canonical: str) -> str:
+        return hash_card(self.place.key, canonical)
 
     def _reader(self) -> JournalReader | None:
         """The journal as it is now: the controller may have begun a new one."""

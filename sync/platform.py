@@ -1,13 +1,16 @@
 """The port to a membership platform, and what crosses it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from controller.config import SecretRef
 from controller.model import Grant, Hours, Person
 from controller.ports import Clock
+from sync.inbound import Route
+from sync.news import News
 
 
 class LateCheckIn(StrEnum):
@@ -74,6 +77,9 @@ class Roster(Protocol):
         self, key: str, pass_type: str, count: int, period: str, hours: Hours
     ) -> None: ...
     def visit(self, key: str, since: float, until: float) -> None: ...
+    def forget(self, key: str) -> None:
+        """Drop what was poured in of this person so far."""
+
     def zone(self, name: str) -> None:
         """The IANA zone in which this platform's hours and dates are meant."""
 
@@ -86,13 +92,16 @@ class Surroundings:
     """What a platform is given besides its settings.
 
     `wait(seconds)` sleeps and returns True when the program is stopping. `visitor_pin(booking id)`
-    derives digits that need not be stored.
+    derives digits that need not be stored. `hash_card(canonical)` makes of a card what may be
+    stored and poured in its place. `data` is the directory for what cannot be asked for again.
     """
 
     clock: Clock
     wait: Callable[[float], bool]
     secret: Callable[[SecretRef], str]
     visitor_pin: Callable[[str], str]
+    hash_card: Callable[[str], str] = str
+    data: Path = Path()
 
 
 Progress = Callable[[str, int, int | None], None]  # what, how many so far, of how many if known
@@ -123,3 +132,21 @@ class Platform(Protocol):
         """Does the platform have a check-in of this person that covers this entry?"""
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Hearing(Protocol):
+    """A platform that calls us, besides: what it tells of a person is in force at once.
+
+    It puts the keys of those it was told of into `news` once that is on the disk.
+    """
+
+    news: News
+
+    def routes(self) -> Sequence[Route]: ...
+
+    def told_of(self) -> Iterable[str]:
+        """Keys of all people it ever told of."""
+
+    def pour(self, keys: Iterable[str], roster: Roster) -> None:
+        """Pour in what is known of these people; nothing of who is not to be known any more."""

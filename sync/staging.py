@@ -5,6 +5,7 @@ touches the flash, and nothing but rows of SQLite takes memory. Differences are 
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ _PERSON = "key, name, since, until, blocked, checks_in, note"
 _STAGE = (
     f"CREATE TABLE new.person({_PERSON}, id INTEGER, PRIMARY KEY(key)) WITHOUT ROWID",
     "CREATE TABLE new.blocked(hash PRIMARY KEY) WITHOUT ROWID",
+    "CREATE TABLE new.chosen(key PRIMARY KEY) WITHOUT ROWID",
     *(
         f"CREATE TABLE new.{table}(owner, {columns}, PRIMARY KEY(owner, {keys})) WITHOUT ROWID"
         for table, columns, keys in (
@@ -56,18 +58,30 @@ class Roll:
 class Staging:
     """A `sync.platform.Roster` that knows how to replace the one in force. Use once, then close."""
 
-    def __init__(self, path: Path, key: bytes, platform: str, *, checks_in: bool) -> None:
-        """`key` is the device key; `checks_in`: this platform can be told of check-ins at all."""
+    def __init__(
+        self,
+        path: Path,
+        key: bytes,
+        platform: str,
+        *,
+        checks_in: bool,
+        only: Iterable[str] | None = None,
+    ) -> None:
+        """`key` is the device key; `checks_in`: this platform can be told of check-ins at all.
+
+        `only`: keys of the people whom this is about; it leaves everybody else alone.
+        """
         self.warnings: list[str] = []
         self.zone_name = "UTC"
         self._platform, self._key, self._checks_in = platform, key, checks_in
-        self._path = path
+        self._path, self._whole = path, only is None
         self._db = open_writer(path, MIGRATIONS)
         with closed_on_error(self._db), translated(path, "written"):
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute("ATTACH ':memory:' AS new")
             for statement in _STAGE:
                 self._db.execute(statement)
+            self._db.executemany("INSERT OR IGNORE INTO new.chosen VALUES (?)", _rows(only))
 
     def person(self, person: Person) -> None:
         p = person
@@ -96,6 +110,11 @@ class Staging:
     def visit(self, key: str, since: float, until: float) -> None:
         self._put("visit", (key, _since(since), _until(until)))
 
+    def forget(self, key: str) -> None:
+        self._db.execute("DELETE FROM new.person WHERE key = ?", (key,))
+        for table in CHILDREN:
+            self._db.execute(f"DELETE FROM new.{table} WHERE owner = ?", (key,))
+
     def zone(self, name: str) -> None:
         self.zone_name = name
 
@@ -106,7 +125,7 @@ class Staging:
     def vanished(self, now: float) -> list[str]:
         """Keys of people who can enter somewhere now and are missing from this roster."""
         query = f"""SELECT p.key FROM main.person p WHERE p.id IN ({_HAD})
-            AND p.key NOT IN (SELECT key FROM new.person)"""
+            AND p.key NOT IN (SELECT key FROM new.person)""".format(chosen="")
         with translated(self._path, "read"):
             return [row[0] for row in self._db.execute(query, self._names(now))]
 
@@ -131,16 +150,18 @@ class Staging:
         self._db.close()
 
     def _compared(self, now: float) -> Changes:
-        for statement in _compare():
+        for statement in _compare(whole=self._whole):
             self._db.execute(statement, {"platform": self._platform})
         rows = {
             table: (self._count(f"new.come_{table}"), self._count(f"new.gone_{table}"))
             for table in ("person", *CHILDREN, "blocked")
         }
         names = self._names(now)
-        losers = self._db.execute(_LOSERS, names).fetchall()
-        (had,) = self._db.execute(f"SELECT count(*) FROM ({_HAD})", names).fetchone()
-        before = "SELECT count(*) FROM main.person WHERE platform = :platform"
+        chosen = _chosen(self._whole)
+        losers = self._db.execute(_LOSERS.format(chosen=chosen), names).fetchall()
+        count = f"SELECT count(*) FROM ({_HAD})".format(chosen=chosen)
+        (had,) = self._db.execute(count, names).fetchone()
+        before = f"SELECT count(*) FROM main.person WHERE platform = :platform{chosen}"
         (people_before,) = self._db.execute(before, names).fetchone()
         some = tuple(row[0] for row in losers[:20])
         return Changes(rows, people_before, self._count("new.person"), had, len(losers), some)
@@ -152,6 +173,14 @@ class Staging:
         self._record(roll)
 
     def _record(self, roll: Roll) -> None:
+        if not self._whole:
+            # News of some people is no roster: how old that one is stays as it was.
+            self._db.execute(
+                """INSERT OR IGNORE INTO platform(name, zone, day_ends, renewal_grace, keyholders,
+                    chain, watermark) VALUES (?, ?, ?, ?, ?, '', 0)""",
+                (self._platform, self.zone_name, roll.day_ends, int(roll.renewal_grace), False),
+            )
+            return
         settings = (roll.day_ends, int(roll.renewal_grace), roll.keyholders)
         position = (roll.chain, roll.watermark, "\n".join(self.warnings))
         self._db.execute(
@@ -182,9 +211,9 @@ class Staging:
         return {"platform": self._platform, "now": int(now)}
 
 
-# People of the roster in force who can enter somewhere now.
+# People of the roster in force who can enter somewhere now, of those whom this is about.
 _HAD = """
-    SELECT p.id FROM main.person p WHERE p.platform = :platform AND NOT p.blocked
+    SELECT p.id FROM main.person p WHERE p.platform = :platform{chosen} AND NOT p.blocked
     AND p.since <= :now AND p.until > :now
     AND EXISTS (SELECT 1 FROM main.credential c WHERE c.person = p.id)
     AND EXISTS (SELECT 1 FROM main.held h WHERE h.person = p.id
@@ -201,8 +230,14 @@ _LOSERS = f"""
     ORDER BY p.name"""
 
 
-def _compare() -> list[str]:
+def _chosen(whole: bool) -> str:  # noqa: FBT001
+    """What limits a query to the people whom this is about."""
+    return "" if whole else " AND key IN (SELECT key FROM new.chosen)"
+
+
+def _compare(*, whole: bool) -> list[str]:
     """Statements that number the staged people and make `come_` and `gone_` of every table."""
+    chosen = _chosen(whole)
     statements = [
         """UPDATE new.person SET id = (SELECT p.id FROM main.person p
             WHERE p.platform = :platform AND p.key = new.person.key)""",
@@ -214,18 +249,18 @@ def _compare() -> list[str]:
             WHERE id IS NULL""",
         *_difference(
             "person",
-            f"SELECT id, {_PERSON} FROM main.person WHERE platform = :platform",
+            f"SELECT id, {_PERSON} FROM main.person WHERE platform = :platform{chosen}",
             f"SELECT id, {_PERSON} FROM new.person",
         ),
         *_difference(
             "blocked",
-            "SELECT hash FROM main.blocked WHERE platform = :platform",
+            f"SELECT hash FROM main.blocked WHERE platform = :platform AND {int(whole)}",
             "SELECT hash FROM new.blocked",
         ),
     ]
     for table, columns in CHILDREN.items():
         old = f"""SELECT person, {columns} FROM main.{table} WHERE person IN
-            (SELECT id FROM main.person WHERE platform = :platform)"""
+            (SELECT id FROM main.person WHERE platform = :platform{chosen})"""
         names = ", ".join(f"t.{name}" for name in columns.split(", "))
         new = f"SELECT p.id, {names} FROM new.{table} t JOIN new.person p ON p.key = t.owner"
         statements += _difference(table, old, new)
@@ -273,6 +308,10 @@ def _last(canonical: str) -> str:
     """What is kept to recognise a card by; nothing of a PIN."""
     whole = canonical if canonical.startswith("pin:") else canonical.partition(":")[2]
     return mask(whole).removeprefix("…")
+
+
+def _rows(keys: Iterable[str] | None) -> list[tuple[str]]:
+    return [(key,) for key in keys or ()]
 
 
 def _since(at: float | None) -> int:

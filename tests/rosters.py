@@ -38,6 +38,11 @@ class Recorded:
     def visit(self, key: str, since: float, until: float) -> None:
         self.visits.setdefault(key, []).append(Visit(since, until))
 
+    def forget(self, key: str) -> None:
+        self.persons = [person for person in self.persons if person.key != key]
+        for held in (self.cards, self.grants, self.passes, self.allowances, self.visits):
+            held.pop(key, None)
+
     def zone(self, name: str) -> None:
         self.zones.append(name)
 

@@ -9,7 +9,20 @@ import pytest
 
 pytest.importorskip("osdp", reason="libosdp is not installed (extra doorward[osdp])")
 
-from bench import bus, controller, decide, idle, pull, push, scan, start, strays, wiegand, wire
+from bench import (
+    bus,
+    controller,
+    decide,
+    idle,
+    nexudus,
+    pull,
+    push,
+    scan,
+    start,
+    strays,
+    wiegand,
+    wire,
+)
 from bench.__main__ import BENCHMARKS
 from bench.crowd import card, credentials
 from bench.figures import LIMITS, Figures, keep, missed, percentile, verdict
@@ -62,6 +75,7 @@ MEASUREMENTS: list[tuple[Callable[..., Figures], dict[str, Any], set[str]]] = [
         },
     ),
     (strays.measure, {"starts": 2 * len(strays.WAYS)}, {"stray_pulses", "starts_tried"}),
+    (nexudus.measure, {"messages": 40, "known": 50}, {"nexudus_accept_p99_ms"}),
 ]
 # Counts and rates that say how much a figure beside them is worth.
 UNLIMITED = {"starts_tried", "wiegand_decoded_bits_per_s", "controller_polling_cpu_percent"}

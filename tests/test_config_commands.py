@@ -19,6 +19,7 @@ from controller.config_example import EXAMPLE
 from controller.config_hours import Demands, Unlocked
 from controller.config_model import (
     ClockSettings,
+    HttpSettings,
     JournalSettings,
     Site,
     Staleness,
@@ -130,6 +131,7 @@ def models() -> list[tuple[str, type[Strict]]]:
         ("[clock]", ClockSettings),
         ("[journal]", JournalSettings),
         ("[sync]", SyncSettings),
+        ("[http]", HttpSettings),
         ("[[staleness]]", Staleness),
         ("[doors.<door>]", Door),
         ("[[doors.<door>.demands]]", Demands),

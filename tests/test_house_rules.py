@@ -43,9 +43,11 @@ PURE_STDLIB = {
 }
 # Third parties (and SQL) have one border each: pattern of the modules that may import them.
 BORDERS = {
-    "sqlite3": r"controller\.(store|cache|journal\w*)|sync\.(staging|ledger)",
-    "sqlite_utils": r"controller\.(store|cache|journal\w*)|sync\.(staging|ledger)",
+    "sqlite3": r"controller\.(store|cache|journal\w*)|sync\.(staging|ledger|inbox)",
+    "sqlite_utils": r"controller\.(store|cache|journal\w*)|sync\.(staging|ledger|inbox)",
     "httpx": r"sync\.http",
+    "starlette": r"sync\.inbound_app",
+    "uvicorn": r"sync\.inbound_server",
     "serial": r"hw\.\w+",
     "gpiozero": r"hw\.\w+",
     "gpiod": r"hw\.\w+",
@@ -342,7 +344,7 @@ GENERATED = re.compile(r"\.git$|\.venv|.*cache|\.hypothesis|build$|dist$|var$|.*
 def texts() -> Iterator[tuple[Path, str]]:
     for folder, folders, files in os.walk(ROOT):
         folders[:] = [name for name in folders if not GENERATED.match(name)]
-        for path in (Path(folder, name) for name in files):
+        for path in (Path(folder, name) for name in files if not GENERATED.match(name)):
             try:
                 yield path.relative_to(ROOT), path.read_text()
             except UnicodeDecodeError:

@@ -60,6 +60,7 @@ def effective(found: Config) -> dict[str, Any]:
         "clock": _plain(found.clock),
         "journal": _plain(found.journal),
         "sync": _plain(found.sync),
+        "http": _plain(found.http),
         "staleness": [_plain(each) for each in found.staleness],
         "doors": {name: _door(door) for name, door in found.doors.items()},
         "platforms": {name: _plain(stanza.settings) for name, stanza in found.platforms.items()},

@@ -47,6 +47,8 @@ def todo(config: "Config", found: dict[str, Any]) -> Iterator[str]:
     if found["controller"]["running"]:
         yield from _at_doors(found["controller"])
     yield from found["files"].values()
+    if failure := found["syncd"].get("http", {}).get("failure"):
+        yield f"nobody can call us: {failure}. It is tried again by itself; see the log of syncd"
     if found["clock"]["trust"] == "guessed":
         yield (
             "the time is only a guess since the power came back: "

@@ -3,5 +3,6 @@
 PLATFORMS = {
     "cobot": "sync.platforms.cobot:Cobot",
     "hive": "sync.platforms.hive:Hive",
+    "nexudus": "sync.platforms.nexudus:Nexudus",
     "file": "sync.platforms.file:FilePlatform",
 }

@@ -1,0 +1,46 @@
+"""The port through which others call us: what a part of `sync` contributes to its one web server.
+
+The server (`sync.inbound_server`) starts only if somebody contributes a route. It bounds bodies,
+waits and numbers, and compares bearers; a route sees requests that are whole and entitled.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+LARGEST_BODY = 1024 * 1024  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One request, received whole; `headers` by their names in lower case."""
+
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is answered, as JSON."""
+
+    status: int
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def encoded(self) -> bytes:
+        return json.dumps(self.body, ensure_ascii=False).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Requests of one method to one exact path.
+
+    `bearer`: what they must carry as `Authorization: Bearer …`; "" lets everybody in. `answer` is
+    called on a thread that may wait for the disk, several at a time.
+    """
+
+    method: str
+    path: str
+    answer: Callable[[Arrival], Answer]
+    bearer: str = field(default="", repr=False)

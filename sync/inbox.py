@@ -1,0 +1,162 @@
+"""inbox.db: what platforms told us by calling, and would not tell again. Written by `sync` alone.
+
+Not a part of cache.db, which is begun anew when it is damaged: this cannot be fetched. A damaged
+one is refused and left as it is, for the doors go on by cache.db meanwhile.
+"""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from controller.errors import StoreError
+from controller.store import closed_on_error, is_damage, open_writer
+
+MIGRATIONS = (
+    (
+        # The newest word on each customer of each location; `at` is the platform's own time.
+        """CREATE TABLE told(
+            platform TEXT NOT NULL, customer TEXT NOT NULL, location TEXT NOT NULL,
+            at REAL NOT NULL, received REAL NOT NULL, state TEXT NOT NULL,
+            PRIMARY KEY(platform, customer, location)) WITHOUT ROWID""",
+        """CREATE TABLE unread(
+            platform TEXT PRIMARY KEY, count INTEGER NOT NULL, at REAL NOT NULL,
+            why TEXT NOT NULL) WITHOUT ROWID""",
+    ),
+)
+# Of two with the same time the one that comes later counts.
+_TELL = """
+    INSERT INTO told VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT(platform, customer, location) DO UPDATE SET
+        at = excluded.at, received = excluded.received, state = excluded.state
+    WHERE excluded.at >= told.at"""
+_UNREAD = """
+    INSERT INTO unread VALUES (?, 1, ?, ?) ON CONFLICT(platform) DO UPDATE SET
+        count = count + 1, at = excluded.at, why = excluded.why"""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One message: everything it says of one customer at one location, as JSON values.
+
+    `at`: when it was made, by the platform's clock; `received`: when it came, by ours.
+    """
+
+    platform: str
+    customer: str
+    location: str
+    at: float
+    received: float
+    state: dict[str, Any]
+
+
+@dataclass(slots=True)
+class _Write:
+    """A statement that waits for its turn."""
+
+    query: str
+    values: tuple[object, ...]
+    done: bool = False
+    error: StoreError | None = field(default=None)
+
+
+class Inbox:
+    """Any thread may use it; every method may raise `StoreError`.
+
+    What is being written when a method returns is on the disk. Those who come together share one
+    transaction, so that a burst costs few waits for the disk.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._guard, self._queue = threading.Lock(), threading.Lock()
+        self._waiting: list[_Write] = []
+        try:
+            self._db = open_writer(path, MIGRATIONS)
+        except StoreError as error:
+            if error.damaged:
+                raise StoreError(
+                    f"{error}. It holds what platforms told and tell only once, so it is left as "
+                    "it is: put its backup in its place, or move it away and have them tell anew",
+                    damaged=True,
+                ) from error
+            raise
+        with closed_on_error(self._db):
+            self._db.execute("PRAGMA synchronous=FULL")
+
+    def tell(self, told: Told) -> None:
+        """Keep it, unless something newer is known."""
+        state = json.dumps(told.state, ensure_ascii=False)
+        place = (told.platform, told.customer, told.location)
+        self._write(_Write(_TELL, (*place, told.at, told.received, state)))
+
+    def note_unread(self, platform: str, why: str, at: float) -> None:
+        """A message came that was not understood."""
+        self._write(_Write(_UNREAD, (platform, at, why)))
+
+    def customers(self, platform: str) -> list[str]:
+        query = "SELECT DISTINCT customer FROM told WHERE platform = ?"
+        return [row[0] for row in self._read(query, (platform,))]
+
+    def told(self, platform: str, customers: Iterable[str]) -> Iterator[list[Told]]:
+        """All that is known of each of these customers, the newest first."""
+        query = """SELECT * FROM told WHERE platform = ? AND customer = ?
+                   ORDER BY at DESC, received DESC"""
+        for customer in customers:
+            rows = self._read(query, (platform, customer))
+            if rows:
+                yield [_told(*row) for row in rows]
+
+    def unread(self, platform: str) -> tuple[int, str]:
+        """How many messages were not understood, and why the last was not."""
+        query = "SELECT count, why FROM unread WHERE platform = ?"
+        rows = self._read(query, (platform,))
+        return rows[0] if rows else (0, "")
+
+    def close(self) -> None:
+        with self._guard:
+            self._db.close()
+
+    def _write(self, mine: _Write) -> None:
+        with self._queue:
+            self._waiting.append(mine)
+        with self._guard:  # whoever comes in first writes for all who wait
+            if not mine.done:
+                with self._queue:
+                    together, self._waiting = self._waiting, []
+                self._commit(together)
+        if mine.error:
+            raise mine.error
+
+    def _commit(self, together: list[_Write]) -> None:
+        error = None
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            for each in together:
+                self._db.execute(each.query, each.values)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as failure:
+            error = self._broken("written", failure)
+            if self._db.in_transaction:
+                self._db.rollback()
+        for each in together:
+            each.done, each.error = True, error
+
+    def _read(self, query: str, values: tuple[object, ...]) -> list[Any]:
+        try:
+            with self._guard:
+                return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._broken("read", error) from error
+
+    def _broken(self, what: str, error: sqlite3.Error) -> StoreError:
+        return StoreError(f"{self._path} cannot be {what}: {error}", damaged=is_damage(error))
+
+
+def _told(
+    platform: str, customer: str, location: str, at: float, received: float, state: str
+) -> Told:
+    return Told(platform, customer, location, at, received, json.loads(state))
