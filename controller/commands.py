@@ -10,6 +10,7 @@ from typing import Any
 from controller.assembly import Doors
 from controller.control import Answer, Command, Request, Say
 from controller.door import Door
+from controller.doorstate import Phase
 from controller.errors import ConfigError, DoorwardError, HardwareError
 from controller.knowledge import Knowledge
 from controller.model import Event, Kind, Mode
@@ -91,6 +92,10 @@ class DoorCommands:
             raise ConfigError(f"{door.id} has no contact: nobody notices whether it stands open")
         if not seconds or seconds > _LONGEST:
             raise ConfigError("say for how long, at most a day")
+        if door.state.phase is Phase.FORCED:
+            raise DoorwardError(
+                f"{door.id} was forced open, which no permission excuses; look after it, shut it"
+            )
         door.prop(author, seconds)
         door.catch_up(2.0)
         return {"door": door.id, "seconds": seconds}

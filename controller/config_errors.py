@@ -97,6 +97,8 @@ def _words(model: type[BaseModel], error: ErrorDetails) -> str:
             words = "must be a table"
         case "too_short":
             words = "is empty"
+        case kind if kind.startswith("date_"):
+            words = "must be a date without quotes, e.g. 2026-12-25"
         case _:
             words = error["msg"].replace("Input should", "must", 1)
     return words + _description(model, error["loc"])

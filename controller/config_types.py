@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -152,6 +152,8 @@ LabelTexts = Annotated[tuple[LabelText, ...], AfterValidator(_some)]
 
 class SecretRef(Strict):
     """Where a secret lies; exactly one of the two. `controller.secrets.read_secret` reads it."""
+
+    made_by: ClassVar[str] = ""  # the command that makes it, where people do not
 
     file: Location | None = Field(
         default=None, description="a file that holds nothing but the secret"

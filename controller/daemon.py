@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+DOOR_SOCK = "door.sock"
 _TICK = 1.0  # seconds
 _STUCK = 8.0  # seconds without a sign of life after which systemd may restart us
 _PRUNE_EVERY = 3600.0
@@ -56,7 +57,7 @@ class Controller:
     def __init__(self, config: Config, clock: Clock | None = None) -> None:
         """Open the journal and what people are looked up in. Raises `DoorwardError`."""
         for directory in (config.run, config.data):
-            directory.mkdir(parents=True, exist_ok=True)
+            _make(directory)
         self.config, kept = config, config.data / "journal.db"
         key = device_key(config.data)
         self.clock = clock or configured_clock(config, lambda: newest_wall(kept))
@@ -100,6 +101,7 @@ class Controller:
             if now >= self._look_at:
                 self._look_at = now + _LOOK_EVERY
                 self._read_keyholders()
+                self._listen()
             if now >= self._prune_at:
                 self._prune_at = now + (_TICK if self._prune() else _PRUNE_EVERY)
 
@@ -107,11 +109,23 @@ class Controller:
         self._read_keyholders()
         self._list_locks()
         self.doors.start()
-        commands = DoorCommands(self.doors, self.knowledge, play)
-        self._server = Server(self.config.run / "door.sock", commands.table())
+        self._listen()
         self.journal.append(Event(Kind.STARTED))
         self._notifier.ready(f"{len(self.doors.working)} of {len(self.config.doors)} doors work")
         log.info("ready", doors=list(self.doors.working), data=str(self.config.data))
+
+    def _listen(self) -> None:
+        """Take commands, if none are taken yet; without them the doors still work."""
+        if self._server:
+            return
+        commands, path = DoorCommands(self.doors, self.knowledge, play), self.config.run / DOOR_SOCK
+        try:
+            self._server = Server(path, commands.table())
+        except OSError as error:
+            why = f"{path}: {error.strerror}; it is tried again"
+            self._once.trouble("socket", "commands cannot be taken", error=why)
+            return
+        self._once.fine("socket", "commands are taken again")
 
     def _list_locks(self) -> None:
         """For the program that shuts them should this one die; without it the doors still work."""
@@ -148,6 +162,16 @@ class Controller:
             log.info("keyholders read", lists=fresh)
         if self.knowledge.keyholders is None:
             self.knowledge.keyholders = Cache(self._keyholders.target)
+
+
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"{directory} cannot be made ({error.strerror}); make it, and give it to the user this "
+            "program runs as"
+        ) from error
 
 
 def _local_list(config: Config, key: bytes, clock: Clock) -> "Keyholders | None":

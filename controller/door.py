@@ -306,9 +306,10 @@ class Door:
         self._display.changed(at_once=True)
 
     def _prop(self, author: str, seconds: float) -> None:
-        self.state, _ = doorstate.prop(self.state, self._clock.monotonic() + seconds)
-        self._tell(Kind.PROPPED, author, seconds=seconds)
-        self._display.changed()
+        if self.state.phase is not Phase.FORCED:  # since the command was checked
+            self.state, _ = doorstate.prop(self.state, self._clock.monotonic() + seconds)
+            self._tell(Kind.PROPPED, author, seconds=seconds)
+            self._display.changed()
 
     def _health(self, part: str, ok: bool, why: str) -> None:  # noqa: FBT001
         self.condition.health(part, ok, why)

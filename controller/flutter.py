@@ -4,14 +4,18 @@ from collections import deque
 
 MOST = 20  # changes ...
 WITHIN = 10.0  # ... in so many seconds are a door in use, more are none
-CALM = 5.0  # seconds without a change after which it is believed again
+CALM = 5.0  # seconds of peace after which it is believed again
 
 
 class Flutter:
-    """One input, or one reader; instants are monotonic."""
+    """One input, or one reader; instants are monotonic.
 
-    def __init__(self, most: int = MOST) -> None:
+    `few`: so many changes within `CALM` are peace as well.
+    """
+
+    def __init__(self, most: int = MOST, few: int = 0) -> None:
         self.on = False
+        self._few = few
         self._changes: deque[float] = deque(maxlen=most + 1)
 
     def changed(self, at: float) -> bool:
@@ -23,7 +27,7 @@ class Flutter:
 
     def calmed(self, at: float) -> bool:
         """Is it to be believed again, for the first time since it fluttered?"""
-        if not self.on or at - self._changes[-1] < CALM:
+        if not self.on or at - self._changes[-1 - self._few] < CALM:
             return False
         self.on = False
         self._changes.clear()

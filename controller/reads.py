@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from controller.flutter import Flutter
 
 MOST = 50  # reads by one reader in ten seconds; more are no people
+FEW = 5  # reads in five seconds: somebody who tries again and again is no flood
 
 
 class Reads:
@@ -13,7 +14,7 @@ class Reads:
     def __init__(self, readers: Iterable[str], repeat_after: float) -> None:
         self._repeat_after = repeat_after
         self._seen: dict[str, tuple[str, float]] = {}  # reader → what it read last, and when
-        self._floods = {reader: Flutter(MOST) for reader in readers}
+        self._floods = {reader: Flutter(MOST, FEW) for reader in readers}
 
     def again(self, reader: str, text: str, at: float) -> bool:
         """The same card held to the reader: readers repeat it several times a second."""

@@ -130,6 +130,8 @@ def _place(ref: SecretRef) -> Path:
 
 
 def _remedy(ref: SecretRef) -> str:
+    if ref.made_by:
+        return f"it is made by: {ref.made_by}"
     if ref.file:
         return "put the secret into it, alone on one line, with mode 0600"
     return f"add LoadCredential={ref.credential}:/path/to/secret to the unit"

@@ -27,6 +27,12 @@ def _baud(value: int) -> int:
     return value
 
 
+class KeyRef(SecretRef):
+    """Where the key of an OSDP device lies."""
+
+    made_by = "doorward osdp pair DOOR/READER"
+
+
 class OsdpPlace(Strict):
     """The RS-485 line, the address on it, and the key of the secure channel."""
 
@@ -37,7 +43,7 @@ class OsdpPlace(Strict):
         default=9600, description="bits per second; the same for all on one line"
     )
     address: int = Field(ge=0, le=126, description="the reader's address on its line, 0 to 126")
-    key: SecretRef = Field(
+    key: KeyRef = Field(
         description='where its key lies, e.g. { file = "/etc/doorward/keys/front.key" }; '
         "doorward osdp pair makes it"
     )

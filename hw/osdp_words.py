@@ -8,22 +8,22 @@ from hw.serial_ports import present_ports
 
 def explained(part: str, place: OsdpPlace, state: State, meanwhile: str) -> str:
     """`part`: "reader front/main"; `meanwhile`: what does not work until then."""
-    why, remedy = _cause(place, state)
+    why, remedy = _cause(place, state, part.rpartition(" ")[2])
     return (
         f"{part}: {why}. {meanwhile}; all else goes on, and it is tried again by itself. "
         f"To do: {remedy}."
     )
 
 
-def _cause(place: OsdpPlace, state: State) -> tuple[str, str]:
+def _cause(place: OsdpPlace, state: State, name: str) -> tuple[str, str]:
     device = f"the OSDP device of address {place.address} at {place.port}"
     if state.trouble is Trouble.PORT:
         what, remedy = cause(place.port, state.error or OSError("is lost"), present_ports())
         return f"{place.port} {what}", remedy
     if state.trouble is Trouble.NO_KEY:
-        return f"{state.error}", "pair it: doorward osdp pair DOOR/READER"
+        return f"{state.error}", f"pair it: doorward osdp pair {name}"
     why, remedy = _CAUSES[state.trouble]
-    return f"{device} {why}", remedy
+    return f"{device} {why}", remedy.format(name=name)
 
 
 _CAUSES = {
@@ -41,7 +41,7 @@ _CAUSES = {
         "switch its secure channel on, or take a reader that has one",
     ),
     Trouble.KEY: (
-        "does not prove that it has our key, so it is refused: was it reset, exchanged, or paired?",
-        "look at the reader; if it is the right one, pair it: doorward osdp pair DOOR/READER",
+        "does not prove that it has our key: it was reset or exchanged, or two have this address",
+        "if it is the right one, and alone, pair it: doorward osdp pair {name} --again",
     ),
 }

@@ -44,6 +44,11 @@ card = { format = "pin" }
 begin = "20:00"
 end = "06:59"
 pin = true
+[[doors.front.demands]]
+weekdays = [6]
+begin = "07:00"
+end = "07:59"
+strength = "secure"
 [[doors.front.unlocked]]
 begin = "14:00"
 end = "14:59"
@@ -132,6 +137,17 @@ def test_a_door_may_stand_open_for_a_while(place: Place) -> None:
     assert place.events()[-1] == Kind.PROPPED
 
 
+def test_nobody_allows_what_was_forced(place: Place) -> None:
+    place.do("sim", "open", "front")
+    said = place.do("prop", "front", "--for", "15m")
+    assert (said.code, said.out) == (1, "")
+    assert "front was forced open" in said.err
+    assert "forced open" in place.contact("front")
+    place.controller.doors.working["front"].prop("ida", 900)  # asked for a moment before
+    place.wait(1)
+    assert Kind.PROPPED not in place.events()
+
+
 @pytest.mark.parametrize(
     ("words", "code", "why"),
     [
@@ -175,8 +191,19 @@ def test_at_night_the_pin_follows_the_card_and_explain_says_so(place: Place) -> 
     assert "granted, Ida Keys" in place.do("sim", "type", "front", "*8264#").out
     explained = place.do("explain", "04A1B2C3", "front")
     assert "now the person's PIN must follow the card" in explained.out
+    assert "strength" not in explained.out
     alone = place.do("explain", "8264", "front")
     assert "denied_incorrect_authentication_factor" in alone.out
+
+
+def test_explain_says_that_strength_hangs_on_the_reader(place: Place) -> None:
+    saturday = ("--at", "2026-01-10 07:30")
+    card = place.do("explain", "04A1B2C3", "front", *saturday)
+    assert "now only a credential of strength secure or more will do" in card.out
+    assert "hangs on the reader it is held to; here it is taken for enough" in card.out
+    pin = place.do("explain", "8264", "front", *saturday)
+    assert "it is of strength pin" in pin.out
+    assert pin.code == 1
 
 
 def test_tamper_and_fire_and_their_ends(place: Place) -> None:

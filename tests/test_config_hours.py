@@ -94,6 +94,7 @@ def test_what_a_door_cannot_be_is_said(front: str, message: str, tmp_path: Path)
         ),
         ('[[doors.front.unlocked]]\nbegin = "09:00"\n', "end: is missing"),
         (f'{HOURS}holidays = "open"\n', "holidays: must be 'locked' or 'as usual'"),
+        ('[site]\nholidays = ["25.12."]\n', "must be a date without quotes, e.g. 2026-12-25"),
         (HOURS, 'doors.front: has hours; say of which time zone: [site] zone = "…"'),
         (
             '[[doors.front.demands]]\npin = true\nbegin = "22:00"\nend = "05:59"\n',

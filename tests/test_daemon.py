@@ -1,12 +1,15 @@
 """The controller as a whole: what it does before it touches a lock."""
 
+import threading
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
+from controller.cli.reach import ask_controller
 from controller.config import Config, load
 from controller.daemon import Controller
+from controller.errors import NotRunning, StoreError
 from controller.lock_list import NAME
 from controller.lock_list import read as listed
 from hw import TABLES
@@ -60,3 +63,33 @@ def test_a_list_that_cannot_be_written_keeps_nobody_out(
         assert NosyLock.seen == [False]
         assert list(controller.doors.working) == ["front"]
         assert "the list of locks was not written" in caplog.text
+
+
+class Once(threading.Event):
+    """Lets a controller look after things once."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        before = self.is_set()
+        self.set()
+        return before
+
+
+def test_a_socket_that_cannot_be_made_keeps_nobody_out_and_is_made_later(
+    config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    in_the_way = config.run / "door.sock"
+    in_the_way.mkdir(parents=True)
+    with Controller(config, FakeClock()) as controller:
+        assert list(controller.doors.working) == ["front"]
+        assert "commands cannot be taken" in caplog.text
+        with pytest.raises(NotRunning):
+            ask_controller(config, "status")
+        in_the_way.rmdir()
+        controller.serve(Once())
+        assert ask_controller(config, "status")["doors"][0]["id"] == "front"
+
+
+def test_a_folder_that_cannot_be_made_is_named_with_what_to_do(config: Config) -> None:
+    config.run.write_text("")
+    with pytest.raises(StoreError, match=r"run cannot be made .*; make it, and give it to"):
+        Controller(config, FakeClock())

@@ -54,6 +54,16 @@ def test_nothing_opens_the_journal_stays_small_and_it_recovers(
         assert front.lock.released
 
 
+def test_whoever_tries_again_and_again_after_a_burst_of_noise_is_heard(tmp_path: Path) -> None:
+    with rig(tmp_path) as front:
+        members(tmp_path, front.clock, ADA)
+        flood(front, noise, 1)
+        for _ in range(4):
+            front.scan(CARD)
+            front.wait(2.5)
+        assert front.reasons()[:1] == ["granted"]
+
+
 def test_the_door_goes_on_with_everything_else(tmp_path: Path) -> None:
     with rig(tmp_path) as front:
         members(tmp_path, front.clock, ADA)

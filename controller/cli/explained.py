@@ -156,10 +156,17 @@ def _demands(case: Case) -> Iterator[str]:
     demand = demanded(case.rules, case.now.wall)
     if demand.strength is not Strength.PIN:
         yield f"now only a credential of strength {demand.strength.value} or more will do"
+        yield _strength(case)
     if demand.pin:
         yield "now the person's PIN must follow the card"
     if demand.persons > 1:
         yield f"now {demand.persons} persons must present themselves, one after the other"
+
+
+def _strength(case: Case) -> str:
+    if case.facts.strength is not None:
+        return f"it is of strength {case.facts.strength.value}"
+    return "how strong a card is hangs on the reader it is held to; here it is taken for enough"
 
 
 # Every check of `controller.decide` by its name.
