@@ -2,8 +2,10 @@
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import structlog
@@ -14,9 +16,10 @@ from controller.errors import DoorwardError, SuspiciousRoster, Unauthorized, Una
 from controller.journal_read import journal_at
 from controller.logs import Once
 from controller.ports import Clock
+from controller.question import Question
 from sync.backoff import Backoff
 from sync.plan import Changes, believable
-from sync.platform import LateCheckIn, Platform, Progress
+from sync.platform import Answer, LateCheckIn, Platform, Progress
 from sync.staging import Roll, Staging
 
 log = structlog.get_logger(__name__)
@@ -61,6 +64,10 @@ class Line:
     failure: str = ""
     retry: bool = False  # a fetch failed for want of a line and is to be tried again
     busy: threading.Lock = field(default_factory=threading.Lock)
+    proofs: int = 0  # how often the line has worked
+    _order: Iterator[int] = field(default_factory=count)  # what began before what
+    _began: int = -1  # when the fetch of the roster in force began, in that order
+    _answered: dict[str, int] = field(default_factory=dict)  # person → when asked about alone
     _once: Once = field(default_factory=lambda: Once(log))
 
     @property
@@ -72,6 +79,7 @@ class Line:
         return self.backoff.wait(self.clock.monotonic()) > 0
 
     def worked(self) -> None:
+        self.proofs += 1
         self.backoff.worked()
 
     def failed(self, error: DoorwardError) -> None:
@@ -94,6 +102,22 @@ class Line:
         log.info("roster fetched", platform=name, changes=report.changes.summary())
         return report
 
+    def ask(self, question: Question) -> Answer:
+        """Ask about one person, and have the answer in the cache. Raises `DoorwardError`.
+
+        A roster whose fetch began later and that is in force already knows better; one whose fetch
+        began before must not undo the answer.
+        """
+        asked = next(self._order)
+        with self._staging() as staging:
+            answer = self.platform.ask(question, staging)
+            if answer.person:
+                with self.place.turn:
+                    if asked > self._began:
+                        staging.apply_person(answer.person, self.clock.wall())
+                        self._answered[answer.person] = asked
+        return answer
+
     def _pull_failed(self, error: DoorwardError, *, dry_run: bool) -> None:
         name = self.platform.name
         if isinstance(error, Unavailable | Unauthorized):  # else the line itself is well
@@ -105,23 +129,35 @@ class Line:
 
     def _pull(self, progress: Progress, *, accept: bool, dry_run: bool) -> Report:
         chain, watermark = self._journal_position()
-        can = self.platform.capabilities
-        told = can.late_check_in is not LateCheckIn.NONE
-        staging = Staging(self.place.cache, self.place.key, self.platform.name, checks_in=told)
-        try:
+        began = next(self._order)
+        with self._staging() as staging:
             self.platform.fetch(staging, progress)
-            if can.confirms_absence and not accept:
+            if self.platform.capabilities.confirms_absence and not accept:
                 self._confirm_absence(staging, progress, dry_run=dry_run)
             with self.place.turn:
+                for key in [key for key, asked in self._answered.items() if asked > began]:
+                    staging.keep(key)
                 now = self.clock.wall()
                 changes = staging.changes(now)
                 if not dry_run:
                     if not accept:
                         self._guard(changes)
                     staging.apply(changes, self._roll(now, chain, watermark))
+                    self._in_force(began)
             return Report(self.platform.name, changes, tuple(staging.warnings), not dry_run)
+
+    @contextmanager
+    def _staging(self) -> Iterator[Staging]:
+        told = self.platform.capabilities.late_check_in is not LateCheckIn.NONE
+        staging = Staging(self.place.cache, self.place.key, self.platform.name, checks_in=told)
+        try:
+            yield staging
         finally:
             staging.close()
+
+    def _in_force(self, began: int) -> None:
+        self._began = began
+        self._answered = {key: asked for key, asked in self._answered.items() if asked > began}
 
     def _confirm_absence(self, staging: Staging, progress: Progress, *, dry_run: bool) -> None:
         """A list read page by page can skip a row: ask before taking anybody's access."""
