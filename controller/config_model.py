@@ -22,7 +22,7 @@ from controller.config_types import (
 )
 from controller.door_parts import Settings
 from controller.doorstate import Timing
-from controller.model import DoorRules, Labels, StaleRule, Strength
+from controller.model import DoorRules, Labels, Reason, StaleRule, Strength
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,12 @@ class SyncSettings(Strict):
     lost_least: int = Field(default=10, ge=1)
 
 
+class LiveSettings(Strict):
+    deadline: Seconds = Field(
+        default=1.5, ge=0.2, le=5, description="how long somebody at a door waits for an answer"
+    )
+
+
 class Staleness(Strict):
     labels: LabelTexts = Field(description="whom this rule is for")
     warn_after: Seconds | None = None
@@ -91,6 +97,14 @@ class Staleness(Strict):
         return StaleRule(Labels(self.labels), self.warn_after, self.deny_after)
 
 
+_ASKS = {
+    "never": frozenset[Reason](),
+    "unknown": frozenset({Reason.UNKNOWN}),
+    "no_pass": frozenset({Reason.NO_PASS}),
+    "both": frozenset({Reason.UNKNOWN, Reason.NO_PASS}),
+}
+
+
 class Door(Strict):
     """One door: its rules and its devices."""
 
@@ -99,6 +113,7 @@ class Door(Strict):
     refuses: tuple[LabelText, ...] = ()
     check_in: bool = True
     no_pass: Literal["deny", "admit"] = "deny"  # noqa: S105 - a time pass
+    live: Literal["never", "unknown", "no_pass", "both"] = "never"
     open_for: Seconds = Field(default=5.0, gt=0, le=300)
     relock: Literal["time", "open"] = "time"
     check_in_on: Literal["grant", "open"] = "grant"
@@ -157,6 +172,7 @@ class Config:
     clock: ClockSettings
     journal: JournalSettings
     sync: SyncSettings
+    live: LiveSettings
     staleness: tuple[Staleness, ...]
     doors: Mapping[str, Door]
     platforms: Mapping[str, Stanza]
@@ -199,6 +215,8 @@ class Config:
             zone=self.zone,
             holidays=frozenset(self.site.holidays),
             partners=self.partners(door_id),
+            asks=_ASKS[door.live],
+            ask_within=self.live.deadline,
         )
 
     def partners(self, door_id: str) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from controller.config_hours import Demands, Unlocked
 from controller.config_model import (
     ClockSettings,
     JournalSettings,
+    LiveSettings,
     Site,
     Staleness,
     SyncSettings,
@@ -130,6 +131,7 @@ def models() -> list[tuple[str, type[Strict]]]:
         ("[clock]", ClockSettings),
         ("[journal]", JournalSettings),
         ("[sync]", SyncSettings),
+        ("[live]", LiveSettings),
         ("[[staleness]]", Staleness),
         ("[doors.<door>]", Door),
         ("[[doors.<door>.demands]]", Demands),
