@@ -9,7 +9,20 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import bus, controller, decide, idle, pull, push, scan, start, strays, wiegand, wire
+from bench import (
+    bus,
+    controller,
+    decide,
+    idle,
+    live,
+    pull,
+    push,
+    scan,
+    start,
+    strays,
+    wiegand,
+    wire,
+)
 from bench.figures import LIMITS, RESULTS, Figures, keep, missed, verdict
 from bench.machine import ROOT, measured_on
 from controller.errors import DoorwardError
@@ -23,6 +36,7 @@ BENCHMARKS: dict[str, Callable[[Path], Figures]] = {
     "controller": controller.measure,
     "start": start.measure,
     "push": push.measure,
+    "live": live.measure,
     "bus": bus.measure,
     "wire": wire.measure,
     "wiegand": wiegand.measure,

@@ -9,7 +9,20 @@ import pytest
 
 pytest.importorskip("osdp", reason="libosdp is not installed (extra doorward[osdp])")
 
-from bench import bus, controller, decide, idle, pull, push, scan, start, strays, wiegand, wire
+from bench import (
+    bus,
+    controller,
+    decide,
+    idle,
+    live,
+    pull,
+    push,
+    scan,
+    start,
+    strays,
+    wiegand,
+    wire,
+)
 from bench.__main__ import BENCHMARKS
 from bench.crowd import card, credentials
 from bench.figures import LIMITS, Figures, keep, missed, percentile, verdict
@@ -41,6 +54,7 @@ MEASUREMENTS: list[tuple[Callable[..., Figures], dict[str, Any], set[str]]] = [
     ),
     (start.measure, {**SMALL, "starts": 1}, {"start_to_ready_ms"}),
     (push.measure, {"check_ins": 60, "users": 20}, {"push_100k_s"}),
+    (live.measure, {"people": 50, "rounds": 1, "scans": 4}, {"live_answer_overhead_ms"}),
     (
         bus.measure,
         {"readers": 2, "seconds": 1.0},
