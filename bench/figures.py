@@ -43,6 +43,7 @@ LIMITS = {
     "start_to_ready_ms": Limit(700),
     "bytes_written_per_scan": Limit(16 * 1024),
     "push_100k_s": Limit(300),
+    "live_answer_overhead_ms": Limit(20),
     "wire_to_lock_serial_p99_ms": Limit(5),
     "wire_to_lock_wiegand_p99_ms": Limit(5),
     "wire_to_lock_modbus_p99_ms": Limit(5),

@@ -20,7 +20,7 @@ from controller.journal_read import JournalReader
 from hw import TABLES
 from hw.sim import SimLock, SimReader, SimSettings
 
-_OPEN_FOR = 0.02  # seconds: the lock must be shut again before the next scan
+OPEN_FOR = 0.02  # seconds: the lock must be shut again before the next scan
 _PATIENCE = 5.0
 
 
@@ -49,23 +49,23 @@ def measure(
     """Scans of different members, each after all of the one before is over."""
     place = stocked(work, people, events)
     devices = {**TABLES, "lock": {"sim": f"{__name__}:TimedLock"}}
-    config = load(configured(place, open_for=_OPEN_FOR), devices=devices)
+    config = load(configured(place, open_for=OPEN_FOR), devices=devices)
     cards = [card(number) for number in frequent(people, scans + warm_up)]
-    with Controller(config) as controller, _served(controller), floor(config.data) as insert:
+    with Controller(config) as controller, served(controller), floor(config.data) as insert:
         # A WAL that still grows costs more to sync than one that is used again. An event takes
         # three pages of it, a bare insert one: both begin when theirs has been full once.
         for _ in range(3 * warm_up):
             insert()
         assert controller.journal.flush(_PATIENCE)
         disk = JournalReader(config.data / "journal.db")
-        scanner = _Scanner(controller, disk)
+        scanner = Scanner(controller, disk)
         spans, floors, late = [], [], 0
         for text in cards:
             span, on_disk = scanner.scan(text)
             spans.append(span)
             late += not on_disk
             # As long after the scan's sync as before the next: neither meets the other's.
-            time.sleep(_OPEN_FOR / 2)
+            time.sleep(OPEN_FOR / 2)
             floors.append(insert())
             scanner.settle()
         disk.close()
@@ -78,7 +78,7 @@ def measure(
     }
 
 
-class _Scanner:
+class Scanner:
     """Holds cards to the reader of a running controller's door."""
 
     def __init__(self, controller: Controller, disk: JournalReader) -> None:
@@ -106,7 +106,7 @@ class _Scanner:
 
 
 @contextmanager
-def _served(controller: Controller) -> Iterator[None]:
+def served(controller: Controller) -> Iterator[None]:
     """The controller's own watch over its doors, as in the daemon."""
     stop = threading.Event()
     thread = threading.Thread(target=controller.serve, args=(stop,))

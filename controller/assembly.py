@@ -13,6 +13,7 @@ from controller.errors import HardwareError
 from controller.interlock import Interlock
 from controller.journal import Journal
 from controller.knowledge import Knowledge
+from controller.live import Asker
 from controller.logs import Once
 from controller.model import Event, Kind, Mode
 from controller.ports import Clock
@@ -33,6 +34,7 @@ class Doors:
     working: dict[str, Door] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     interlock: Interlock = field(default_factory=Interlock)
+    asker: Asker | None = None
     _again_at: float = 0.0
     _once: Once = field(default_factory=lambda: Once(log))
 
@@ -74,6 +76,7 @@ class Doors:
             self.journal,
             self.clock,
             self.interlock,
+            self.asker,
         )
         door.start(*modes.get(name, (Mode.NORMAL, None)))
         self.working[name] = door

@@ -22,6 +22,7 @@ from controller.config_model import (
     Door,
     HttpSettings,
     JournalSettings,
+    LiveSettings,
     ReaderStanza,
     Site,
     Staleness,
@@ -130,7 +131,7 @@ PARTS = {
     **dict.fromkeys(("contact", "exit_button", "tamper", "fire"), "input"),
     "indicator": "indicator",
 }
-TOP = ("site", "clock", "journal", "sync", "http", "staleness", "doors", "platforms")
+TOP = ("site", "clock", "journal", "sync", "live", "http", "staleness", "doors", "platforms")
 ID = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 BAD_ID = "is no id: write a-z, 0-9, _ and -, a letter first, at most 32"
 UNKNOWN = Stanza("", None, {})  # stands in where a problem was found; no Config is made then
@@ -157,6 +158,7 @@ class _Intake:
             "clock": self.section(ClockSettings, "clock"),
             "journal": self.section(JournalSettings, "journal"),
             "sync": self.section(SyncSettings, "sync"),
+            "live": self.section(LiveSettings, "live"),
             "http": self.section(HttpSettings, "http"),
         }
         staleness = self.staleness()

@@ -26,6 +26,9 @@ every = "5m"                     # how often each platform is asked
 lost_share = 0.2                 # refuse a roster that takes access from more than this share ...
 lost_least = 10                  # ... if at least so many people lose it; a person must accept it
 
+[live]
+deadline = "1.5s"                # how long somebody waits while platforms are asked (doors' live)
+
 # Where platforms that call us reach this machine; nothing listens unless one does.
 [http]
 address = "127.0.0.1"            # behind a proxy or a tunnel; another one needs a certificate
@@ -46,6 +49,7 @@ admits = ["plan:42", "harbour/plan:*", "keyholders/*"]  # who may enter; scoped:
 refuses = []                     # wins over admits
 check_in = true                  # tell the platform who came
 no_pass = "deny"                 # "admit": let members in who have no pass left, and report it
+live = "never"                   # ask the platforms before refusing: "unknown", "no_pass", "both"
 open_for = "5s"                  # how long the lock is released
 relock = "time"                  # "open": as soon as the door is opened
 check_in_on = "grant"            # "open": only who really opened has used a pass

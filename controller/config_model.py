@@ -23,7 +23,7 @@ from controller.config_types import (
 )
 from controller.door_parts import Settings
 from controller.doorstate import Timing
-from controller.model import DoorRules, Labels, StaleRule, Strength
+from controller.model import DoorRules, Labels, Reason, StaleRule, Strength
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,12 @@ class SyncSettings(Strict):
     lost_least: int = Field(default=10, ge=1)
 
 
+class LiveSettings(Strict):
+    deadline: Seconds = Field(
+        default=1.5, ge=0.2, le=5, description="how long somebody at a door waits for an answer"
+    )
+
+
 class HttpSettings(Strict):
     """Where `syncd` listens, if anything needs it to."""
 
@@ -121,6 +127,14 @@ class Staleness(Strict):
         return StaleRule(Labels(self.labels), self.warn_after, self.deny_after)
 
 
+_ASKS = {
+    "never": frozenset[Reason](),
+    "unknown": frozenset({Reason.UNKNOWN}),
+    "no_pass": frozenset({Reason.NO_PASS}),
+    "both": frozenset({Reason.UNKNOWN, Reason.NO_PASS}),
+}
+
+
 class Door(Strict):
     """One door: its rules and its devices."""
 
@@ -129,6 +143,7 @@ class Door(Strict):
     refuses: tuple[LabelText, ...] = ()
     check_in: bool = True
     no_pass: Literal["deny", "admit"] = "deny"  # noqa: S105 - a time pass
+    live: Literal["never", "unknown", "no_pass", "both"] = "never"
     open_for: Seconds = Field(default=5.0, gt=0, le=300)
     relock: Literal["time", "open"] = "time"
     check_in_on: Literal["grant", "open"] = "grant"
@@ -187,6 +202,7 @@ class Config:
     clock: ClockSettings
     journal: JournalSettings
     sync: SyncSettings
+    live: LiveSettings
     http: HttpSettings
     staleness: tuple[Staleness, ...]
     doors: Mapping[str, Door]
@@ -230,6 +246,8 @@ class Config:
             zone=self.zone,
             holidays=frozenset(self.site.holidays),
             partners=self.partners(door_id),
+            asks=_ASKS[door.live],
+            ask_within=self.live.deadline,
         )
 
     def partners(self, door_id: str) -> tuple[str, ...]:

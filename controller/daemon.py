@@ -18,6 +18,7 @@ from controller.errors import DoorwardError, StoreError
 from controller.journal import Journal
 from controller.journal_read import newest_wall
 from controller.knowledge import Knowledge
+from controller.live import Asker
 from controller.logs import Once, configure
 from controller.model import Event, Kind
 from controller.notify import Notifier
@@ -65,6 +66,7 @@ class Controller:
         cache = Cache(config.data / "cache.db")
         self.knowledge = Knowledge(cache, self.journal, self.clock, key)
         self.doors = Doors(config, self.knowledge, self.journal, self.clock)
+        self.doors.asker = Asker(config.run / "sync.sock", self.clock)
         self._keyholders = _local_list(config, key, self.clock)
         self._notifier, self._steps, self._once = Notifier(), StepWatch(self.clock), Once(log)
         self._prune_at = self._look_at = 0.0

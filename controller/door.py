@@ -4,8 +4,6 @@ Drivers put what they see on a queue; the door's thread decides, records, moves 
 Nothing on this thread touches a network or sleeps; the longest wait is 100 ms for the journal.
 """
 
-import queue
-import threading
 from collections.abc import Callable
 
 import structlog
@@ -16,13 +14,16 @@ from controller.condition import Condition
 from controller.display import Display, resting
 from controller.door_parts import Fitted, Parts, Settings
 from controller.doorstate import At, DoorState, Phase, Step
-from controller.entrance import Entrance, Verdict
+from controller.doorthread import DoorThread
+from controller.entrance import Entrance, Verdict, Waiting
 from controller.interlock import Interlock
 from controller.journal import Journal
 from controller.knowledge import Knowledge
 from controller.levels import Levels
+from controller.live import Asker
 from controller.model import Decision, DoorRules, Event, Kind, Mode, Trust
 from controller.ports import Alarm, Card, Clock, Health, Keys, Level, Refused, Signal, Tell, Told
+from controller.question import Heard
 from controller.reads import Reads
 from controller.timetable import unlocked_until
 from controller.watchers import Watcher, Watchers
@@ -33,7 +34,6 @@ log = structlog.get_logger(__name__)
 
 RECORD_WITHIN = 0.1  # seconds a member waits for the disk at most
 _LOOK = 1.0  # seconds between looks at the hours
-_A_MOMENT = threading.Event()  # never set
 
 
 class Door:
@@ -48,25 +48,33 @@ class Door:
         journal: Journal,
         clock: Clock,
         interlock: Interlock | None = None,
+        asker: Asker | None = None,
     ) -> None:
         self.id, self.rules, self.settings, self.parts = rules.door, rules, settings, parts
         self.state = DoorState()
         self.last: tuple[float, Decision] | None = None  # wall time and answer of the last scan
         self.condition = Condition(self.id, self._tell)
-        self.heartbeat = clock.monotonic()
         self._knowledge, self._journal, self._clock = knowledge, journal, clock
-        self._interlock = interlock or Interlock()
+        self._interlock, self._asker = interlock or Interlock(), asker
         self._entrance = Entrance(
-            rules, knowledge, journal, clock, self._interlock, settings.partners
+            rules,
+            knowledge,
+            journal,
+            clock,
+            self._interlock,
+            settings.partners,
+            settings.asks if asker else frozenset(),
+            settings.ask_within,
         )
         self._bolt, self._display = Bolt(parts.lock, clock), Display(parts.indicator, clock)
-        self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._reads, self._levels = Reads(parts.readers, settings.repeat_after), Levels()
         self._watchers = Watchers()
         self._last_entry: float | None = None
         self._look_at = 0.0
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name=f"door-{self.id}", daemon=True)
+        self._thread = DoorThread(
+            self.id, clock, self._patience, self._advance, self._settle, self._bolt.shut
+        )
+        self._put = self._thread.put
 
     def start(self, mode: Mode = Mode.NORMAL, until: float | None = None) -> None:
         """Lock, take up the mode staff last set, and listen."""
@@ -76,21 +84,14 @@ class Door:
         timing = self.settings.timing
         self.state, _ = doorstate.set_mode(self.state, mode, until, self._at(), timing)
         self._thread.start()
-        for name, fitted in self.parts.readers.items():
-            fitted.reader.start(self._hears(name))
-        for name, device in self.parts.inputs():
-            device.start(self._hears(name))
+        self.parts.listen(self._hears)
 
     def stop(self) -> None:
         """Lock and let go of the devices."""
-        for fitted in self.parts.readers.values():
-            fitted.reader.stop()
-        for _, device in self.parts.inputs():
-            device.stop()
-        self._stopping = True
-        self._put(lambda: None)
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
+        self.parts.hush()
+        self._thread.stop()
+        self._bolt.shut()
+        self._entrance.not_opened()
         self.parts.lock.stop()
         self._display.stop()
 
@@ -116,9 +117,12 @@ class Door:
 
     def catch_up(self, timeout: float) -> bool:
         """Wait until everything put before has been done."""
-        done = threading.Event()
-        self._put(done.set)
-        return done.wait(timeout)
+        return self._thread.catch_up(timeout)
+
+    @property
+    def heartbeat(self) -> float:
+        """When (monotonic) its thread last came round."""
+        return self._thread.heartbeat
 
     @property
     def mode(self) -> Mode:
@@ -150,29 +154,6 @@ class Door:
             self._watchers.tell(part, told)
 
         return tell
-
-    def _put(self, work: Callable[[], None]) -> None:
-        self._queue.put(work)
-
-    def _run(self) -> None:
-        while not self._stopping:
-            self.heartbeat = self._clock.monotonic()
-            try:
-                work = self._queue.get(timeout=self._patience())
-            except queue.Empty:
-                work = None
-            try:
-                self._advance()
-                if work:
-                    work()
-                self._settle()
-            except Exception:
-                # Whatever went wrong with one thing, the door is locked and the next is served.
-                log.exception("door failed at one task; it goes on", door=self.id)
-                self._bolt.shut()
-                _A_MOMENT.wait(0.05)  # should it fail at everything: not as fast as it can
-        self._bolt.shut()
-        self._entrance.not_opened()
 
     def _patience(self) -> float:
         """Seconds until something is due by itself; at most one."""
@@ -238,9 +219,11 @@ class Door:
         if decision is None:
             until = self._entrance.next_due() or 0.0
             self._display.answer(Signal.WAIT, verdict.wanted, until - self._clock.monotonic())
+            if verdict.asks:
+                self._ask(verdict.asks)
             return
         if not decision.granted:
-            self._display.answer(Signal.DENIED, decision.reason.value)
+            self._display.answer(Signal.DENIED, verdict.said or decision.reason.value)
         else:
             if verdict.ticket:
                 verdict.ticket.wait(RECORD_WITHIN)
@@ -251,6 +234,19 @@ class Door:
             self._move_lock()
             self._display.answer(Signal.GRANTED, decision.person.name if decision.person else "")
         self.last = (self._clock.wall(), decision)
+
+    def _ask(self, waiting: Waiting) -> None:
+        """Somebody else waits for the answer; this thread serves whoever comes meanwhile."""
+        assert self._asker
+
+        def hear(heard: Heard) -> None:
+            self._put(lambda: self._heard(waiting, heard))
+
+        self._asker.ask(waiting.question, waiting.presented.until, hear)
+
+    def _heard(self, waiting: Waiting, heard: Heard) -> None:
+        for verdict in self._expecting().heard(waiting, heard, self.mode):
+            self._answer(verdict)
 
     def _not_a_card(self, reader: str, why: str, *, shown: bool) -> None:
         self.condition.refused(reader, why)
@@ -347,7 +343,7 @@ class Door:
         self._take(doorstate.advance(self.state, at, self.settings.timing))
         if self.state.phase is Phase.LOCKED and at.monotonic >= self.state.expected_until:
             self._entrance.not_opened()
-        for verdict in self._entrance.due():
+        for verdict in self._expecting().due(self.mode):
             self._answer(verdict)
 
     def _settle(self) -> None:

@@ -1,6 +1,6 @@
 """What a door consists of: its devices, and what it is set to."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from controller.cards import CardFormat
 from controller.doorstate import Timing
-from controller.model import Opening, Strength
-from controller.ports import Indicator, Input, Lock, Reader
+from controller.model import Opening, Reason, Strength
+from controller.ports import Indicator, Input, Lock, Reader, Tell
 
 
 class Fitted(NamedTuple):
@@ -37,6 +37,20 @@ class Parts:
             if device := getattr(self, name):
                 yield name, device
 
+    def listen(self, hears: Callable[[str], Tell]) -> None:
+        """Have all that tell something tell it; `hears` makes the listener of one part."""
+        for name, fitted in self.readers.items():
+            fitted.reader.start(hears(name))
+        for name, device in self.inputs():
+            device.start(hears(name))
+
+    def hush(self) -> None:
+        """None of them tells anything any more."""
+        for fitted in self.readers.values():
+            fitted.reader.stop()
+        for _, device in self.inputs():
+            device.stop()
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -51,3 +65,5 @@ class Settings:
     zone: ZoneInfo | None = None
     holidays: frozenset[date] = frozenset()
     partners: tuple[str, ...] = ()
+    asks: frozenset[Reason] = frozenset()  # refusals before which the platforms are asked
+    ask_within: float = 1.5

@@ -28,12 +28,14 @@ from controller.model import (
     Strength,
 )
 from controller.ports import Card, Clock
+from controller.question import NO_ANSWER, WAITING, Heard, Question
 from controller.timetable import demanded
 
 log = structlog.get_logger(__name__)
 
 PIN_WITHIN = 15.0  # seconds after the card
 COMPANY_WITHIN = 30.0  # seconds from one person to the next
+_ASK_AT_ONCE = 4  # people of one door of whom the platforms are asked; of more, they are not
 
 
 class Verdict(NamedTuple):
@@ -42,6 +44,8 @@ class Verdict(NamedTuple):
     decision: Decision | None
     ticket: Ticket | None = None
     wanted: str = ""  # what is waited for, in words for the person at the door
+    asks: "Waiting | None" = None  # the platforms are to be asked; then call `heard`
+    said: str = ""  # a platform's own reason for a refusal
 
 
 class Presented(NamedTuple):
@@ -52,6 +56,14 @@ class Presented(NamedTuple):
     strength: Strength
     person: Person | None = None  # once known
     until: float = 0.0  # monotonic: so long the rest is waited for
+    heard: Heard | None = None  # once the platforms were asked
+
+
+class Waiting(NamedTuple):
+    """Somebody of whom the platforms are being asked."""
+
+    question: Question
+    presented: Presented
 
 
 class Expected(NamedTuple):
@@ -72,12 +84,15 @@ class Entrance:
     clock: Clock
     interlock: Interlock
     partners: Sequence[str] = ()
+    asks: frozenset[Reason] = frozenset()  # refusals before which the platforms are asked
+    ask_within: float = 0.0  # seconds
     expects_opening: bool = False  # there is a contact that will tell of it
     counts_on_opening: bool = False  # and a check-in counts only then
     _keypads: dict[str, Keypad] = field(default_factory=dict)
     _for_pin: dict[str, Presented] = field(default_factory=dict)  # reader → card that was shown
     _company: list[Presented] = field(default_factory=list)
     _expected: list[Expected] = field(default_factory=list)
+    _asked: list[Waiting] = field(default_factory=list)
 
     def card(self, reader: str, form: CardFormat, card: Card, mode: Mode) -> Verdict:
         """A card was read, or a PIN by a keypad that sends it whole. ValueError if it is none."""
@@ -91,9 +106,20 @@ class Entrance:
         pins = self._keypad(reader).feed(keys, self.clock.boottime())
         return [self._pin(reader, pin, mode) for pin in pins]
 
-    def due(self) -> list[Verdict]:
-        """Whoever waited for too long for the rest is refused."""
+    def heard(self, waiting: Waiting, heard: Heard, mode: Mode) -> list[Verdict]:
+        """The platforms were asked: decide anew, by what the cache holds now. [] if too late."""
+        if waiting not in self._asked:
+            return []
+        self._asked.remove(waiting)
+        return [self._take(waiting.presented._replace(heard=heard), mode)]
+
+    def due(self, mode: Mode) -> list[Verdict]:
+        """Whoever waited for too long for the rest is refused, or for an answer decided anew."""
         now = self.clock.monotonic()
+        unanswered = [each for each in self._asked if each.presented.until <= now]
+        return self._late(now) + [v for w in unanswered for v in self.heard(w, NO_ANSWER, mode)]
+
+    def _late(self, now: float) -> list[Verdict]:
         late = [(each, Reason.NO_FACTOR) for each in self._for_pin.values() if each.until <= now]
         late += [(each, Reason.ALONE) for each in self._company if each.until <= now]
         if late:
@@ -103,7 +129,8 @@ class Entrance:
 
     def next_due(self) -> float | None:
         """When (monotonic) the next waiting is over."""
-        waiting = [*self._for_pin.values(), *self._company]
+        asked = (each.presented for each in self._asked)
+        waiting = [*self._for_pin.values(), *self._company, *asked]
         return min((each.until for each in waiting), default=None)
 
     def opened(self, *, seen: bool = True) -> bool:
@@ -126,15 +153,37 @@ class Entrance:
     def _take(self, presented: Presented, mode: Mode) -> Verdict:
         demand = demanded(self.rules, self.clock.wall()) if self.rules.demands else None
         if demand is None or not (demand.pin or demand.persons > 1):
-            return self._concluded([presented], mode)
+            return self._concluded([presented], mode, may_ask=True)
         with self.knowledge.turn:
             decision = self._decide(presented, mode)
+        if asking := self._asks_first(presented, decision):
+            return asking
         if not decision.granted:
             return self._recorded(presented, decision)
         presented = presented._replace(person=decision.person)
         if demand.pin and presented.strength is not Strength.PIN:
             return self._waits_for_pin(presented)
         return self._accompanied(presented, demand.persons, mode)
+
+    def _asks_first(self, presented: Presented, decision: Decision) -> Verdict | None:
+        """A platform may know better. Never about a PIN that is nobody's: most are mistyped."""
+        unknown = decision.reason is Reason.UNKNOWN
+        pin = presented.strength is Strength.PIN or presented.canonical.startswith("pin:")
+        if presented.heard or decision.reason not in self.asks or (unknown and pin):
+            return None
+        same = presented.canonical, presented.reader
+        if any(same == (each.presented.canonical, each.presented.reader) for each in self._asked):
+            return Verdict(None, wanted=WAITING)
+        if len(self._asked) >= _ASK_AT_ONCE:
+            return None
+        door, person = self.rules.door, decision.person
+        question = Question(door, platform=person.platform, person=person.key) if person else None
+        until = self.clock.monotonic() + self.ask_within
+        waiting = Waiting(
+            question or Question(door, presented.canonical), presented._replace(until=until)
+        )
+        self._asked.append(waiting)
+        return Verdict(None, wanted=WAITING, asks=waiting)
 
     def _waits_for_pin(self, presented: Presented) -> Verdict:
         before = self._for_pin.get(presented.reader)
@@ -214,10 +263,14 @@ class Entrance:
             return Verdict(None, wanted=f"{missing} more")
         return self._concluded(company, mode)
 
-    def _concluded(self, all_: Sequence[Presented], mode: Mode) -> Verdict:
+    def _concluded(
+        self, all_: Sequence[Presented], mode: Mode, *, may_ask: bool = False
+    ) -> Verdict:
         """Decide for all of them anew, all or none, and record it while no other door decides."""
         with self.knowledge.turn:
             decisions = [self._decide(each, mode) for each in all_]
+            if may_ask and (asking := self._asks_first(all_[0], decisions[0])):
+                return asking
             if all(d.granted for d in decisions) and self._barred():
                 decisions = [Decision(Reason.INTERLOCK, d.person) for d in decisions]
             if len(decisions) > 1 and not all(d.granted for d in decisions):
@@ -266,7 +319,8 @@ class Entrance:
         return self._recorded(presented, Decision(reason, presented.person))
 
     def _recorded(self, presented: Presented, decision: Decision) -> Verdict:
-        return Verdict(decision, self._append(Kind.ACCESS, decision, presented))
+        said = presented.heard.words_for(decision) if presented.heard else ""
+        return Verdict(decision, self._append(Kind.ACCESS, decision, presented), said=said)
 
     def _append(
         self, kind: Kind, decision: Decision, presented: Presented, **more: object
@@ -285,6 +339,8 @@ def _event(
 ) -> Event:
     person = decision.person
     detail: dict[str, object] = {"reader": presented.reader, **more}
+    if presented.heard and kind is Kind.ACCESS:
+        detail["asked"] = presented.heard.detail()
     if decision.notes:
         detail["notes"] = list(decision.notes)
     counts = kind in (Kind.ACCESS, Kind.ENTERED)

@@ -6,8 +6,11 @@ from typing import Any
 
 from controller.control import Answer, Command, Request, Say
 from controller.errors import ConfigError, DoorwardError
+from controller.question import Question
 from sync.line import Report
 from sync.office import Office, named
+
+_LONGEST_QUESTION = 10.0  # seconds
 
 
 class SyncCommands:
@@ -22,6 +25,7 @@ class SyncCommands:
             "sync": self.sync,
             "push": self.push,
             "dismiss": self.dismiss,
+            "ask": self.ask,
         }
 
     def status(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
@@ -67,6 +71,14 @@ class SyncCommands:
         now = self._office.clock.wall()
         return {"found": self._office.ledger.dismiss(_texts(request, "uuids"), author, now)}
 
+    def ask(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
+        """A door asks about whoever stands before it; what is said is in the cache by then."""
+        question = Question(*(_text(request, name) for name in Question._fields))
+        within = request.get("within")
+        if not isinstance(within, int | float) or not 0 < within <= _LONGEST_QUESTION:
+            raise ConfigError(f"within must be a number of seconds, at most {_LONGEST_QUESTION}")
+        return {"answers": [each._asdict() for each in self._office.live.ask(question, within)]}
+
 
 def pull_and_tell(office: Office, name: str, say: Say, *, accept: bool, dry_run: bool) -> Report:
     """Fetch one platform, reporting progress as `{"say": …}` lines."""
@@ -80,6 +92,13 @@ def pull_and_tell(office: Office, name: str, say: Say, *, accept: bool, dry_run:
 def report_as_data(report: Report) -> dict[str, Any]:
     """A report as JSON values."""
     return {**asdict(report), "summary": report.changes.summary()}
+
+
+def _text(request: Request, name: str) -> str:
+    value = request.get(name, "")
+    if not isinstance(value, str):
+        raise ConfigError(f"{name} must be a text")
+    return value
 
 
 def _texts(request: Request, name: str) -> list[str]:

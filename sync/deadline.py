@@ -1,12 +1,50 @@
-"""A deadline for a whole exchange over httpcore, and word of whether anything was sent."""
+"""A deadline for a whole exchange over httpcore, and word of whether anything was sent.
+
+`within` sets one for everything asked inside it, on this thread and those that `at_once` starts.
+"""
 
 import ssl
 import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 import httpcore
 
+from controller.errors import Unavailable
 from controller.ports import Clock
+
+_UNTIL: ContextVar[float] = ContextVar("_UNTIL", default=float("inf"))  # monotonic
+
+
+class NotNow(Unavailable):
+    """Not asked: to ask within the deadline would go beyond what the platform allows."""
+
+
+@contextmanager
+def within(until: float) -> Iterator[None]:
+    """Nothing asked in here waits, nor is waited for, beyond this moment (monotonic)."""
+    token = _UNTIL.set(min(until, _UNTIL.get()))
+    try:
+        yield
+    finally:
+        _UNTIL.reset(token)
+
+
+def left_within(now: float) -> float:
+    """Seconds until the deadline set by `within`; infinite where there is none."""
+    return _UNTIL.get() - now
+
+
+def at_once(*calls: Callable[[], Any]) -> list[Any]:
+    """Do all of these at the same time; the first error is raised when all are over."""
+    if len(calls) < 2:
+        return [call() for call in calls]
+    with ThreadPoolExecutor(len(calls), "at-once") as pool:
+        waiting = [pool.submit(copy_context().run, call) for call in calls]
+        return [each.result() for each in waiting]
 
 
 class Attempt(threading.local):
@@ -18,7 +56,8 @@ class Attempt(threading.local):
         self.sent = False
 
     def begin(self, total: float) -> None:
-        self.deadline = self._clock.monotonic() + total
+        now = self._clock.monotonic()
+        self.deadline = now + min(total, left_within(now))
         self.sent = False
 
     def left(self, timeout: float | None) -> float:

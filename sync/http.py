@@ -25,7 +25,7 @@ import httpx
 
 from controller.errors import BadReply, ConfigError, Unauthorized, Unavailable
 from controller.ports import Clock
-from sync.deadline import Attempt, Backend
+from sync.deadline import Attempt, Backend, NotNow, left_within
 from sync.reply import Reply
 
 __all__ = ["Limit", "Line", "Reply", "web_address"]
@@ -102,7 +102,8 @@ class Line:
     ) -> Reply:
         """One exchange. Raises unless the status is in `accept`; redirects are never followed.
 
-        A GET that is told to come again in at most 90 seconds does so, twice at most.
+        A GET that is told to come again in at most 90 seconds does so, twice at most, and not at
+        all beyond a deadline set by `sync.deadline.within`.
         """
         url = self._absolute(path_or_absolute_url)
         headers = self._headers if _origin(url) == _origin(self.base_url) else {}
@@ -115,7 +116,7 @@ class Line:
                 return reply
             later = self._retry_after(reply)
             again = method == "GET" and reply.status == 429 and attempt + 1 < _TRIES
-            if not again or later is None or later > _PATIENCE:
+            if not again or later is None or later > min(_PATIENCE, self._left()):
                 self._refuse(reply, later)
             self._pause(later, reply.where)
         raise AssertionError("the last attempt returns or raises")
@@ -204,6 +205,8 @@ class Line:
         with self._guard:
             windows = [window for window in self._windows if window.counts(endpoint)]
             at = max([now, *(window.free_at() for window in windows)])
+            if at - now > self._left():
+                raise NotNow(f"{endpoint}: not asked, its limit is used up for now")
             for window in windows:
                 window.taken.append(at)
         if at > now:
@@ -221,6 +224,9 @@ class Line:
             for window in windows:
                 with suppress(ValueError):
                     window.taken.remove(at)
+
+    def _left(self) -> float:
+        return left_within(self._clock.monotonic())
 
     def _pause(self, seconds: float, where: str) -> None:
         if self._wait(seconds):

@@ -2,9 +2,10 @@
 
 import random
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import structlog
@@ -15,9 +16,10 @@ from controller.errors import DoorwardError, SuspiciousRoster, Unauthorized, Una
 from controller.journal_read import journal_at
 from controller.logs import Once
 from controller.ports import Clock
+from controller.question import Question
 from sync.backoff import Backoff
 from sync.plan import Changes, believable
-from sync.platform import Hearing, LateCheckIn, Platform, Progress
+from sync.platform import Answer, Hearing, LateCheckIn, Platform, Progress
 from sync.staging import Roll, Staging
 
 log = structlog.get_logger(__name__)
@@ -62,6 +64,10 @@ class Line:
     failure: str = ""
     retry: bool = False  # a fetch failed for want of a line and is to be tried again
     busy: threading.Lock = field(default_factory=threading.Lock)
+    proofs: int = 0  # how often the line has worked
+    _order: Iterator[int] = field(default_factory=count)  # what began before what
+    _began: int = -1  # when the fetch of the roster in force began, in that order
+    _answered: dict[str, int] = field(default_factory=dict)  # person → when asked about alone
     _once: Once = field(default_factory=lambda: Once(log))
 
     @property
@@ -73,6 +79,7 @@ class Line:
         return self.backoff.wait(self.clock.monotonic()) > 0
 
     def worked(self) -> None:
+        self.proofs += 1
         self.backoff.worked()
 
     def failed(self, error: DoorwardError) -> None:
@@ -112,6 +119,22 @@ class Line:
         log.info("heard", platform=platform.name, changes=changes.summary())
         return changes
 
+    def ask(self, question: Question) -> Answer:
+        """Ask about one person, and have the answer in the cache. Raises `DoorwardError`.
+
+        A roster whose fetch began later and that is in force already knows better; one whose fetch
+        began before must not undo the answer.
+        """
+        asked = next(self._order)
+        with closing(self._staging()) as staging:
+            answer = self.platform.ask(question, staging)
+            if answer.person:
+                with self.place.turn:
+                    if asked > self._began:
+                        staging.apply_person(answer.person, self.clock.wall())
+                        self._answered[answer.person] = asked
+        return answer
+
     def _pull_failed(self, error: DoorwardError, *, dry_run: bool) -> None:
         name = self.platform.name
         if isinstance(error, Unavailable | Unauthorized):  # else the line itself is well
@@ -123,21 +146,24 @@ class Line:
 
     def _pull(self, progress: Progress, *, accept: bool, dry_run: bool) -> Report:
         chain, watermark = self._journal_position()
-        can = self.platform.capabilities
+        began = next(self._order)
         if isinstance(self.platform, Hearing):
             self.platform.news.begin()
         with closing(self._staging()) as staging:
             self.platform.fetch(staging, progress)
-            if can.confirms_absence and not accept:
+            if self.platform.capabilities.confirms_absence and not accept:
                 self._confirm_absence(staging, progress, dry_run=dry_run)
             with self.place.turn:
                 self._hear_last(staging)
+                for key in [key for key, asked in self._answered.items() if asked > began]:
+                    staging.keep(key)
                 now = self.clock.wall()
                 changes = staging.changes(now)
                 if not dry_run:
                     if not accept:
                         self._guard(changes)
                     staging.apply(changes, self._roll(now, chain, watermark))
+                    self._in_force(began)
             return Report(self.platform.name, changes, tuple(staging.warnings), not dry_run)
 
     def _staging(self, only: Iterable[str] | None = None) -> Staging:
@@ -152,6 +178,10 @@ class Line:
             for key in keys:
                 staging.forget(key)
             self.platform.pour(keys, staging)
+
+    def _in_force(self, began: int) -> None:
+        self._began = began
+        self._answered = {key: asked for key, asked in self._answered.items() if asked > began}
 
     def _confirm_absence(self, staging: Staging, progress: Progress, *, dry_run: bool) -> None:
         """A list read page by page can skip a row: ask before taking anybody's access."""

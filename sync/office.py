@@ -25,6 +25,7 @@ from controller.secrets import device_key, read_secret
 from controller.store import closed_on_error, set_aside
 from sync.ledger import Ledger
 from sync.line import Line, Place
+from sync.live import Live
 from sync.platform import Surroundings
 from sync.push import Pusher
 
@@ -58,6 +59,7 @@ class Office:
             self._ends.callback(self._close_ledger)
             for name, stanza in config.platforms.items():
                 self._add(name, stanza)
+        self.live = Live(self.lines, self.clock)
         self._pushers = {name: Pusher(line, self.ledger) for name, line in self.lines.items()}
 
     def forget_unconfigured(self) -> None:

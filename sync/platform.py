@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 from controller.config import SecretRef
 from controller.model import Grant, Hours, Person
 from controller.ports import Clock
+from controller.question import Question
 from sync.inbound import Route
 from sync.news import News
 
@@ -29,6 +30,35 @@ class Capabilities:
     readable_check_ins: bool = False  # `was_told` can settle an ambiguous answer
     confirms_absence: bool = False  # `still_admitted` can be asked before a revocation
     bookings_ahead: bool = False
+    live_cards: bool = False  # `ask` can say whose card one is
+    live_people: bool = False  # `ask` can say how one person stands
+
+
+class Word(StrEnum):
+    """What came of asking one platform about one person, in a word.
+
+    The platform itself says the first three, the rest is said of it.
+    """
+
+    KNOWN = "known"  # this is the person; the cache has them as they are now
+    UNKNOWN = "unknown"  # nobody there has this card, or is this person any more
+    REFUSED = "refused"  # it says no, and why
+    SILENT = "silent"  # no answer in time, or none that can be understood
+    DOWN = "down"  # not asked: it did not answer before, and has not since
+    BUSY = "busy"  # not asked: too many questions lately
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A platform's word on one question, and its own words.
+
+    `person`: who is to be in the cache as poured with this answer, and not at all if not poured;
+    "": nobody's rows change.
+    """
+
+    word: Word
+    person: str = ""
+    message: str = ""
 
 
 class State(StrEnum):
@@ -124,6 +154,12 @@ class Platform(Protocol):
 
     def still_admitted(self, key: str, roster: Roster) -> bool:
         """Has someone who vanished from the list kept access? If so, pour them in again."""
+
+    def ask(self, question: Question, roster: Roster) -> Answer:
+        """Whose card is this, or how does this person stand? Pours that one person whole.
+
+        Checks nobody in. Only questions that `capabilities` names are asked.
+        """
 
     def check_in(self, check_in: CheckIn) -> Outcome:
         """Tell of one entry. Never sends twice; raises with `maybe_sent` when in doubt."""

@@ -5,13 +5,16 @@ touches the flash, and nothing but rows of SQLite takes memory. Differences are 
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from controller.cache import FOREVER, MIGRATIONS
 from controller.cards import card_hash, mask
-from controller.model import Grant, Hours, Person
+from controller.model import Allowance, Grant, Hours, Person, RosterState
+from controller.passes import renewed
 from controller.schedule import dump
 from controller.store import closed_on_error, open_writer, translated
 from sync.plan import Changes
@@ -136,18 +139,62 @@ class Staging:
 
     def apply(self, changes: Changes, roll: Roll) -> None:
         """Put this roster in force in one transaction that writes the differences only."""
+        with translated(self._path, "written"), self._all_or_nothing():
+            self._write(changes, roll)
+
+    def keep(self, key: str) -> None:
+        """Take this person as they are in force, whatever was poured. Before `changes`."""
+        names = {"platform": self._platform, "key": key}
+        with translated(self._path, "compared"):
+            self._db.execute("DELETE FROM new.person WHERE key = :key", names)
+            self._db.execute(
+                f"INSERT INTO new.person SELECT {_PERSON}, NULL FROM main.person WHERE {_ONE}",
+                names,
+            )
+            for table, columns in CHILDREN.items():
+                self._db.execute(f"DELETE FROM new.{table} WHERE owner = :key", names)
+                self._db.execute(
+                    f"""INSERT INTO new.{table} SELECT :key, {columns} FROM main.{table}
+                        WHERE person = (SELECT id FROM main.person WHERE {_ONE})""",
+                    names,
+                )
+
+    def apply_person(self, key: str, now: float) -> None:
+        """Put one person in force as poured, instead of a roster: gone if they were not poured.
+
+        Nobody else is touched, and the roster is no newer for it. It need not outlast a power cut.
+        """
+        names = {"platform": self._platform, "key": key}
         with translated(self._path, "written"):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._write(changes, roll)
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+            self._db.execute("PRAGMA main.synchronous=NORMAL")
+            self._drop_renewed(now)
+            with self._all_or_nothing():
+                for statement in _replace_one():
+                    self._db.execute(statement, names)
 
     def close(self) -> None:
         self._db.close()
+
+    def _drop_renewed(self, now: float) -> None:
+        """What came anew since the roster in force is among the passes poured: not twice."""
+        query = "SELECT zone, synced_at FROM main.platform WHERE name = ?"
+        for zone, synced_at in self._db.execute(query, (self._platform,)).fetchall():
+            state = RosterState(self._platform, ZoneInfo(zone), synced_at or 0)
+            rows = self._db.execute("SELECT key, count, period FROM new.allowance").fetchall()
+            for key, count, period in rows:
+                if renewed(Allowance(key, count, period), state, now):
+                    self._db.execute("DELETE FROM new.allowance WHERE key = ?", (key,))
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
 
     def _compared(self, now: float) -> Changes:
         for statement in _compare(whole=self._whole):
@@ -235,6 +282,31 @@ def _chosen(whole: bool) -> str:  # noqa: FBT001
     return "" if whole else " AND key IN (SELECT key FROM new.chosen)"
 
 
+_ONE = "platform = :platform AND key = :key"
+
+
+def _replace_one() -> Iterator[str]:
+    """Statements that put the one person with this key in force as staged, or remove them."""
+    whose = f"person = (SELECT id FROM main.person WHERE {_ONE})"
+    for table in CHILDREN:
+        yield f"DELETE FROM main.{table} WHERE {whose}"
+    yield f"""DELETE FROM main.person WHERE {_ONE}
+        AND NOT EXISTS (SELECT 1 FROM new.person WHERE key = :key)"""
+    columns = _PERSON.split(", ")[1:]
+    yield f"""INSERT INTO main.person(platform, {_PERSON})
+        SELECT :platform, {_PERSON} FROM new.person WHERE key = :key
+        ON CONFLICT(platform, key) DO UPDATE
+        SET {", ".join(f"{column} = excluded.{column}" for column in columns)}"""
+    for table, names in CHILDREN.items():
+        yield f"""INSERT INTO main.{table}(person, {names}) SELECT p.id, {_of("t", names)}
+            FROM new.{table} t JOIN main.person p ON p.key = t.owner
+            WHERE p.platform = :platform AND p.key = :key"""
+
+
+def _of(table: str, columns: str) -> str:
+    return ", ".join(f"{table}.{name}" for name in columns.split(", "))
+
+
 def _compare(*, whole: bool) -> list[str]:
     """Statements that number the staged people and make `come_` and `gone_` of every table."""
     chosen = _chosen(whole)
@@ -261,7 +333,7 @@ def _compare(*, whole: bool) -> list[str]:
     for table, columns in CHILDREN.items():
         old = f"""SELECT person, {columns} FROM main.{table} WHERE person IN
             (SELECT id FROM main.person WHERE platform = :platform{chosen})"""
-        names = ", ".join(f"t.{name}" for name in columns.split(", "))
+        names = _of("t", columns)
         new = f"SELECT p.id, {names} FROM new.{table} t JOIN new.person p ON p.key = t.owner"
         statements += _difference(table, old, new)
     return [*statements, "CREATE INDEX new.gone_held_person ON gone_held(person)"]

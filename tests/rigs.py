@@ -13,6 +13,7 @@ from controller.interlock import Interlock
 from controller.journal import Journal
 from controller.journal_read import JournalReader
 from controller.knowledge import Knowledge
+from controller.live import Asker
 from controller.model import DoorRules, Grant, Kind, Labels, Person, Recorded
 from hw.sim import SimIndicator, SimInput, SimLock, SimReader, SimSettings
 from sync.staging import Roll, Staging
@@ -152,6 +153,7 @@ def rig(
     beside: Rig | None = None,
     clock: FakeClock | None = None,
     without: Iterable[str] = (),
+    asker: Asker | None = None,
 ) -> Iterator[Rig]:
     """A started door over `data`, `front` if the rules name no other; stopped at the end.
 
@@ -169,7 +171,7 @@ def rig(
     rules = rules or DoorRules("front", Labels(["plan:*"]))
     parts, made = _parts(rules.door, set(without))
     own = settings or Settings("Front")
-    door = Door(rules, own, parts, knowledge, journal, clock, interlock)
+    door = Door(rules, own, parts, knowledge, journal, clock, interlock, asker)
     door.start(*journal.modes().get(rules.door, ()))
     try:
         yield Rig(door, clock, journal, data, *made, knowledge, interlock)

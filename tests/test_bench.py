@@ -14,6 +14,7 @@ from bench import (
     controller,
     decide,
     idle,
+    live,
     nexudus,
     pull,
     push,
@@ -54,6 +55,7 @@ MEASUREMENTS: list[tuple[Callable[..., Figures], dict[str, Any], set[str]]] = [
     ),
     (start.measure, {**SMALL, "starts": 1}, {"start_to_ready_ms"}),
     (push.measure, {"check_ins": 60, "users": 20}, {"push_100k_s"}),
+    (live.measure, {"people": 50, "rounds": 1, "scans": 4}, {"live_answer_overhead_ms"}),
     (
         bus.measure,
         {"readers": 2, "seconds": 1.0},

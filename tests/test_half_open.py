@@ -8,14 +8,11 @@ from pathlib import Path
 import pytest
 
 from controller.config import load
-from controller.daemon import Controller
 from controller.errors import StoreError
 from controller.journal import Journal
 from controller.journal_read import JournalReader, newest_wall
 from controller.model import Event, Kind
 from controller.store import closed_on_error
-from hw import TABLES
-from hw.sim import SimLock
 from sync.daemon import Daemon
 from sync.office import Office
 from sync.platforms import PLATFORMS
@@ -72,20 +69,6 @@ def test_syncd_whose_socket_has_something_in_the_way_leaves_the_data(place: Path
     with pytest.raises(OSError, match=r"sync\.sock"), Daemon(office(place)):
         pytest.fail("it started")
     office(place).close()
-
-
-def test_a_controller_that_cannot_start_secures_its_doors_and_writes_what_happened(
-    place: Path,
-) -> None:
-    (place / "run" / "door.sock").mkdir()
-    controller = Controller(load(place / "doorward.toml", TABLES, PLATFORMS), FakeClock())
-    with pytest.raises(OSError, match=r"door\.sock"), controller:
-        pytest.fail("it started")
-    lock = controller.doors.working["front"].parts.lock
-    assert isinstance(lock, SimLock)
-    assert not lock.released
-    with closing(JournalReader(place / "data" / "journal.db")) as reader:
-        assert reader.events(last=1)[0].event.kind is Kind.STOPPED
 
 
 def test_a_reader_that_stumbles_leaves_nothing_open(place: Path) -> None:

@@ -124,6 +124,7 @@ def test_a_yes_counts_whatever_its_status() -> None:
 
 
 def test_it_cannot_be_asked_who_came(hive: Hive) -> None:
-    assert hive.capabilities == Capabilities(LateCheckIn.NOW_ONLY, confirms_absence=True)
+    can = Capabilities(LateCheckIn.NOW_ONLY, confirms_absence=True, live_cards=True)
+    assert hive.capabilities == can
     with pytest.raises(BadReply, match="does not show check-ins"):
         hive.was_told(entry())

@@ -18,7 +18,7 @@ import hw
 from controller.config import extra_needed
 from controller.errors import DoorwardError
 from controller.model import Kind, Mode, Reason, Trust
-from sync.platform import State
+from sync.platform import State, Word
 from sync.platforms import PLATFORMS
 
 ROOT = Path(__file__).parent.parent
@@ -34,6 +34,7 @@ COMPOSES = {
 PURE = {
     *("controller.model", "controller.decide", "controller.schedule", "controller.passes"),
     *("controller.doorstate", "controller.clocktrust", "controller.cards", "controller.timetable"),
+    *("controller.question", "controller.cards_written"),
     *("controller.keypad", "controller.flutter", "controller.levels", "controller.reads"),
     *("sync.plan", "sync.backoff"),
 }
@@ -271,11 +272,13 @@ def error_classes(parent: type[DoorwardError]) -> Iterator[type[DoorwardError]]:
         yield from error_classes(child)
 
 
-@pytest.mark.parametrize("words", [Reason, Kind, State, Mode, Trust])
-def test_the_reference_knows_every_word(words: type[Reason | Kind | State | Mode | Trust]) -> None:
+@pytest.mark.parametrize("words", [Reason, Kind, State, Mode, Trust, Word])
+def test_the_reference_knows_every_word(
+    words: type[Reason | Kind | State | Mode | Trust | Word],
+) -> None:
     text = (ROOT / "docs" / "reference.md").read_text()
     assert not [word.value for word in words if f"`{word.value}`" not in text]
-    if words in (Reason, Kind, State):
+    if words in (Reason, Kind, State, Word):
         assert not {word.value for word in words} - rows("reference.md"), "each has a row"
 
 

@@ -6,7 +6,10 @@ from zoneinfo import ZoneInfo
 from controller.cards import CardFormat
 from controller.errors import Unauthorized
 from controller.ports import Clock
+from controller.question import Question
+from sync.deadline import at_once
 from sync.platform import (
+    Answer,
     Capabilities,
     CheckIn,
     LateCheckIn,
@@ -15,14 +18,15 @@ from sync.platform import (
     Roster,
     State,
     Surroundings,
+    Word,
 )
 from sync.platforms.cobot_api import CobotApi
 from sync.platforms.cobot_bookings import Ahead, ahead_of, pour_bookings
-from sync.platforms.cobot_cards import Cards, Fields, labels, missing, read_fields
+from sync.platforms.cobot_cards import Cards, Fields, Numbers, labels, missing, read_fields
 from sync.platforms.cobot_check_ins import CheckIns
 from sync.platforms.cobot_members import Member, Memberships, longest_stay, pour
-from sync.platforms.cobot_parse import iso_text
-from sync.platforms.cobot_passes import pour_passes
+from sync.platforms.cobot_parse import Row, iso_text
+from sync.platforms.cobot_passes import pour_passes, pour_passes_of
 from sync.platforms.cobot_settings import CobotSettings
 from sync.platforms.cobot_visitors import pour_visitors, read_visits
 
@@ -36,7 +40,11 @@ class Cobot:
 
     Settings = CobotSettings
     capabilities = Capabilities(
-        late_check_in=LateCheckIn.NOW_ONLY, readable_check_ins=True, bookings_ahead=True
+        late_check_in=LateCheckIn.NOW_ONLY,
+        readable_check_ins=True,
+        bookings_ahead=True,
+        live_cards=True,
+        live_people=True,
     )
 
     def __init__(self, name: str, settings: CobotSettings, around: Surroundings) -> None:
@@ -45,6 +53,9 @@ class Cobot:
         self._clock: Clock = around.clock
         self._visitor_pin = around.visitor_pin
         self._api = CobotApi(settings, around)
+        self._places: dict[str, list[CardFormat]] = {}
+        for source in settings.cards:
+            self._places.setdefault(source.field, []).append(source.card_format())
         self._check_ins = CheckIns(self._api, around.clock, self._zone, settings.day_ends)
 
     def test(self) -> str:
@@ -59,7 +70,7 @@ class Cobot:
         roster.zone(str(zone))
         members = self._members(zone, now, roster)
         progress("memberships", len(members), len(members))
-        self._pour_people(members, roster)
+        self._pour_people(members, self._numbers(roster), roster)
         windows = [kind.hours for m in members.values() for term in m.terms for kind in term.types]
         windows += pour_passes(self._api, members, roster, progress)
         self._check_ins.longest_stay = longest_stay(windows)
@@ -68,14 +79,49 @@ class Cobot:
             if session.member in members:
                 roster.visit(session.member, session.since, session.until)
         ahead = ahead_of(now, self.settings)
-        if self.settings.bookings:
-            bookings = self._api.bookings(ahead.since, ahead.until)
-            pour_bookings(bookings, members, ahead, roster)
+        pour_bookings(self._bookings(ahead), members, ahead, roster)
         if self.settings.visitors:
             self._pour_visitors(zone, ahead, roster)
 
     def still_admitted(self, key: str, roster: Roster) -> bool:  # noqa: ARG002
         return False  # the list of members is whole
+
+    def ask(self, question: Question, roster: Roster) -> Answer:
+        person = question.person
+        if person.startswith(_VISITOR):
+            return Answer(Word.UNKNOWN)
+        numbers = None
+        if not person:
+            numbers = self._numbers(roster)
+            holders = numbers.holders(question.card, self._places)
+            if len(holders) > 1:
+                return Answer(Word.REFUSED, message="two members have this card")
+            if not holders:
+                return Answer(Word.UNKNOWN)
+            (person,) = holders
+        return self._ask_of(person, numbers, roster)
+
+    def _ask_of(self, person: str, numbers: Numbers | None, roster: Roster) -> Answer:
+        """Everything about one member, at the same time."""
+        zone, now = self._zone(), self._clock.wall()
+        ahead = ahead_of(now, self.settings)
+        row, passes, running, bookings, numbers = at_once(
+            lambda: self._api.membership(person),
+            lambda: list(self._api.unused_passes_of(person)),
+            self._check_ins.running,
+            lambda: self._bookings(ahead),
+            lambda: numbers or self._numbers(roster),
+        )
+        if row is None:
+            return Answer(Word.UNKNOWN, person)
+        member = Memberships(zone, self.settings.no_access_plans, now).read(row)
+        self._pour_people({person: member}, numbers, roster)
+        pour_passes_of(member, passes, roster)
+        for session in running:
+            if session.member == person:
+                roster.visit(person, session.since, session.until)
+        pour_bookings(bookings, {person: member}, ahead, roster)
+        return Answer(Word.KNOWN, person, member.note)
 
     def check_in(self, check_in: CheckIn) -> Outcome:
         if check_in.person.startswith(_VISITOR):
@@ -98,21 +144,20 @@ class Cobot:
             roster.warn(warning)
         return {member.id: member for member in members}
 
-    def _pour_people(self, members: Mapping[str, Member], roster: Roster) -> None:
-        fields = self._fields(roster)
+    def _pour_people(self, members: Mapping[str, Member], numbers: Numbers, roster: Roster) -> None:
         for member in members.values():
-            own = labels(fields.get(member.id, ()), self.settings.fields)
+            own = labels(numbers.fields.get(member.id, ()), self.settings.fields)
             pour(self.name, member, own, roster)
         cards = Cards(members, roster)
-        forms: dict[str, list[CardFormat]] = {}
-        for source in self.settings.cards:
-            forms.setdefault(source.field, []).append(source.card_format())
-        for field, each in forms.items():
-            if field:
-                cards.from_field(fields, field, each)
-            else:
-                cards.from_tokens(self._api.tokens(), each)
+        cards.pour(numbers, self._places)
         cards.finish()
+
+    def _numbers(self, roster: Roster) -> Numbers:
+        fields, tokens = at_once(lambda: self._fields(roster), self._tokens)
+        return Numbers(fields, tokens)
+
+    def _tokens(self) -> list[Row]:
+        return list(self._api.tokens()) if "" in self._places else []
 
     def _fields(self, roster: Roster) -> Fields:
         wanted = [*self.settings.fields, *(c.field for c in self.settings.cards if c.field)]
@@ -120,6 +165,9 @@ class Cobot:
         for name in missing(fields, wanted):
             roster.warn(f"custom field {name!r} does not exist at Cobot; its values cannot be used")
         return fields
+
+    def _bookings(self, ahead: Ahead) -> list[Row]:
+        return list(self._api.bookings(ahead.since, ahead.until)) if self.settings.bookings else []
 
     def _pour_visitors(self, zone: ZoneInfo, ahead: Ahead, roster: Roster) -> None:
         asked = {

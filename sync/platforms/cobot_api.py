@@ -24,6 +24,7 @@ _MOST_PAGES = 1000
 _MINUTE = 61.0
 _LIMITS = (
     Limit("GET /api/memberships", 6, _MINUTE),
+    Limit("GET /api/memberships/[^/]+", 60, _MINUTE),
     Limit("GET /api/memberships/[^/]+/time_passes/unused", 50, _MINUTE),
     Limit("POST /api/memberships/[^/]+/work_sessions", 60, _MINUTE),
     *(
@@ -88,6 +89,12 @@ class CobotApi:
 
     def memberships(self) -> Iterator[Row]:
         return self._list("membership", "memberships")
+
+    def membership(self, member: str) -> Row | None:
+        """One; None for someone who was deleted."""
+        path = f"/api/memberships/{quote(member, safe='')}"
+        reply = self._line.request("GET", path, accept=(200, 404))
+        return _object(f"membership {member}", reply) if reply.status == 200 else None
 
     def tokens(self) -> Iterator[Row]:
         return self._list("check-in token", "check_in_tokens")

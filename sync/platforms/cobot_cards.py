@@ -26,6 +26,59 @@ class Field:
 
 
 Fields = Mapping[str, tuple[Field, ...]]  # by member
+Places = Mapping[str, Sequence[CardFormat]]  # custom field, "" for the tokens → how it is written
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Everything in which Cobot may hold cards, as read at one time."""
+
+    fields: Fields
+    tokens: Sequence[Row]
+
+    def of(self, place: str, forms: Sequence[CardFormat]) -> Iterator[tuple[str, str]]:
+        """Members and their numbers in a custom field, or among the tokens if it is ""."""
+        return _from_field(self.fields, place, forms) if place else _from_tokens(self.tokens)
+
+    def holders(self, card: str, places: Places) -> set[str]:
+        """The members who have this card (canonical)."""
+        return {
+            member
+            for place, forms in places.items()
+            for member, number in self.of(place, forms)
+            if _canonical(number, forms)[0] == card
+        }
+
+
+def _from_tokens(rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
+    for row in rows:
+        member, token = member_of(row), row.text("token")
+        if member is None:
+            raise row.bad("membership", "an object with an id")
+        if token:
+            yield member, token
+
+
+def _from_field(
+    fields: Fields, name: str, forms: Sequence[CardFormat]
+) -> Iterator[tuple[str, str]]:
+    # Some forms write one number with a comma inside.
+    between = r"[;\n]" if any(form.form in _WITH_COMMA for form in forms) else r"[,;\n]"
+    for member, values in fields.items():
+        for field in values:
+            numbers = re.split(between, field.value) if field.is_named(name) else ()
+            yield from ((member, number) for number in filter(str.strip, numbers))
+
+
+def _canonical(number: str, forms: Sequence[CardFormat]) -> tuple[str, str]:
+    """The card, or "" and why it is none: the first form that fits counts."""
+    trouble = ""
+    for form in forms:
+        try:
+            return form.canonical(number), ""
+        except ValueError as error:
+            trouble = trouble or str(error)
+    return "", trouble
 
 
 class Cards:
@@ -39,22 +92,11 @@ class Cards:
         self._misfits: dict[str, list[str]] = {}  # place → masked samples with their trouble
         self._holders: dict[str, set[str]] = {}  # canonical → members
 
-    def from_tokens(self, rows: Iterable[Row], forms: Sequence[CardFormat]) -> None:
-        for row in rows:
-            member, token = member_of(row), row.text("token")
-            if member is None:
-                raise row.bad("membership", "an object with an id")
-            if token:
-                self._pour(member, token, forms, "the check-in tokens")
-
-    def from_field(self, fields: Fields, name: str, forms: Sequence[CardFormat]) -> None:
-        # Some forms write one number with a comma inside.
-        between = r"[;\n]" if any(form.form in _WITH_COMMA for form in forms) else r"[,;\n]"
-        for member, values in fields.items():
-            for field in values:
-                numbers = re.split(between, field.value) if field.is_named(name) else ()
-                for number in filter(str.strip, numbers):
-                    self._pour(member, number, forms, f"the custom field {name!r}")
+    def pour(self, numbers: Numbers, places: Places) -> None:
+        for place, forms in places.items():
+            name = f"the custom field {place!r}" if place else "the check-in tokens"
+            for member, number in numbers.of(place, forms):
+                self._pour(member, number, forms, name)
 
     def finish(self) -> None:
         """Warn of what was left aside, and of cards that open nothing as two people have them."""
@@ -75,16 +117,11 @@ class Cards:
     def _pour(self, member: str, text: str, forms: Sequence[CardFormat], place: str) -> None:
         if member not in self._members:
             return
-        trouble = ""
-        for form in forms:
-            try:
-                canonical = form.canonical(text)
-            except ValueError as error:
-                trouble = trouble or str(error)
-            else:
-                self._roster.card(member, canonical)
-                self._holders.setdefault(canonical, set()).add(member)
-                return
+        canonical, trouble = _canonical(text, forms)
+        if canonical:
+            self._roster.card(member, canonical)
+            self._holders.setdefault(canonical, set()).add(member)
+            return
         name = self._members[member].name
         self._misfits.setdefault(place, []).append(f"{_masked(text, forms)} of {name} {trouble}")
 

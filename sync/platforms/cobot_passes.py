@@ -34,6 +34,12 @@ def pour_passes(
     return [h for key, found in by_member.items() for h in _pour(key, found, roster)]
 
 
+def pour_passes_of(member: Member, found: Iterable[Row], roster: Roster) -> None:
+    """Those of one member, as listed for them alone; none if they need none."""
+    if member.limited:
+        list(_pour(member.id, found, roster))
+
+
 def _pour(member: str, found: Iterable[Row], roster: Roster) -> Iterable[Hours]:
     for row in found:
         if "used_at" not in row:

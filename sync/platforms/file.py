@@ -1,7 +1,9 @@
 """People from a CSV or JSON file: for sites without a platform, and for keyholders."""
 
 from controller.errors import BadReply
+from controller.question import Question
 from sync.platform import (
+    Answer,
     Capabilities,
     CheckIn,
     LateCheckIn,
@@ -40,6 +42,9 @@ class FilePlatform:
 
     def still_admitted(self, key: str, roster: Roster) -> bool:  # noqa: ARG002
         return False  # the file is the whole truth
+
+    def ask(self, question: Question, roster: Roster) -> Answer:  # noqa: ARG002
+        raise BadReply(f"{self.settings.path} is a file; all it says is known already")
 
     def check_in(self, check_in: CheckIn) -> Outcome:  # noqa: ARG002
         return Outcome(State.REFUSED, f"{self.settings.path} is a file and cannot be told")

@@ -1,9 +1,16 @@
 """Hive, by its Door Access API: who may enter, and who came."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from functools import partial
 
+from controller.cards import mask
+from controller.cards_written import written
 from controller.errors import BadReply
+from controller.question import Question
+from sync.deadline import at_once
 from sync.platform import (
+    Answer,
     Capabilities,
     CheckIn,
     LateCheckIn,
@@ -12,6 +19,7 @@ from sync.platform import (
     Roster,
     State,
     Surroundings,
+    Word,
 )
 from sync.platforms.hive_api import HiveApi, Verdict
 from sync.platforms.hive_intake import Intake
@@ -23,7 +31,9 @@ class Hive:
     """A `sync.platform.Platform` that is one Hive."""
 
     Settings = HiveSettings
-    capabilities = Capabilities(late_check_in=LateCheckIn.NOW_ONLY, confirms_absence=True)
+    capabilities = Capabilities(
+        late_check_in=LateCheckIn.NOW_ONLY, confirms_absence=True, live_cards=True
+    )
 
     def __init__(self, name: str, settings: HiveSettings, around: Surroundings) -> None:
         self.name = name
@@ -50,14 +60,30 @@ class Hive:
         intake.finish()
 
     def still_admitted(self, key: str, roster: Roster) -> bool:
-        if self._doors is None:
-            self._doors = read_doors(self._api.doors())
-        for door_id in self._doors_to_ask(self._doors):
+        for door_id in self._doors_to_ask(self._known_doors()):
             verdict = self._api.access(key, door_id, check_only=True)
             if verdict.granted:
-                self._pour_again(key, verdict, roster)
+                self._pour_again(verdict, roster, key)
                 return True
         return False
+
+    def ask(self, question: Question, roster: Roster) -> Answer:
+        """By the card alone, and only at doors that are doors of Hive, too."""
+        door_id = self.settings.doors.get(question.door)
+        wanted = [
+            (source, text) for source, form in self._cards for text in written(form, question.card)
+        ]
+        if door_id is None or not wanted:
+            return Answer(Word.UNKNOWN)
+        calls = [partial(self._access, *each, door_id) for each in wanted]
+        first = [] if self._doors else [self._known_doors]
+        verdicts: list[Verdict] = at_once(*calls, *first)[: len(calls)]
+        found = next((verdict for verdict in verdicts if verdict.granted), None)
+        if found:
+            return Answer(Word.KNOWN, self._pour_again(found, roster))
+        # Of several ways to write one card all but one are nobody's; who is known is told why.
+        refused = next((verdict for verdict in verdicts if verdict.user), verdicts[0])
+        return Answer(Word.REFUSED, message=_without(refused.message, wanted))
 
     def check_in(self, check_in: CheckIn) -> Outcome:
         door_id = self.settings.doors.get(check_in.door)
@@ -88,15 +114,32 @@ class Hive:
         ours = set(self.settings.doors.values())
         return [door_id for door_id in active if door_id in ours or not ours]
 
-    def _pour_again(self, key: str, verdict: Verdict, roster: Roster) -> None:
+    def _known_doors(self) -> Mapping[str, HiveDoor]:
+        if self._doors is None:
+            self._doors = read_doors(self._api.doors())
+        return self._doors
+
+    def _access(self, source: str, text: str, door_id: str) -> Verdict:
+        return self._api.access(text, door_id, field=source, check_only=True)
+
+    def _pour_again(self, verdict: Verdict, roster: Roster, key: str = "") -> str:
+        """The user let in, who must be `key` if that is given; returns their id."""
         if verdict.user is None:
-            raise BadReply(f"{self.settings.url}/access: lets user {key} in and does not show them")
+            whom = f"user {key}" if key else "somebody"
+            raise BadReply(f"{self.settings.url}/access: lets {whom} in and does not show them")
         user = read_user(verdict.user)
-        if user.id != key:
+        if key and user.id != key:
             raise BadReply(
                 f"{self.settings.url}/access: was asked for user {key}, told of {user.id}"
             )
-        assert self._doors is not None
-        intake = Intake(self.name, self._doors, self._cards, roster)
+        intake = Intake(self.name, self._known_doors(), self._cards, roster)
         intake.pour(user)
         intake.finish()
+        return user.id
+
+
+def _without(message: str, wanted: Iterable[tuple[str, str]]) -> str:
+    """Hive's words without the number of the card, should it repeat it."""
+    for _, text in wanted:
+        message = re.sub(re.escape(text), mask(text), message, flags=re.IGNORECASE)
+    return message

@@ -60,9 +60,11 @@ class HiveApi:
         """The pages of all users with access to a door."""
         return pages(self._users)
 
-    def access(self, user_id: str, door_id: str, *, check_only: bool = False) -> Verdict:
-        """May this user enter? Unless `check_only` this records that they did."""
-        form = {"id": user_id, "door_id": door_id}
+    def access(
+        self, who: str, door_id: str, *, field: str = "id", check_only: bool = False
+    ) -> Verdict:
+        """May the user with this in this field enter? Unless `check_only` it is on record then."""
+        form = {field: who, "door_id": door_id}
         if check_only:
             form["check_only"] = "1"  # any text but "" and "0" is true to PHP, "false" as well
         reply = self._line.request("POST", "/access", form=form, accept=_READ_AFTER_SENDING)

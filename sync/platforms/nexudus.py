@@ -5,6 +5,7 @@ that is on the disk. The roster is what is kept there.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NoReturn
 
 import structlog
 
@@ -12,6 +13,7 @@ from controller.cards import CardFormat
 from controller.config import SecretRef
 from controller.errors import BadReply, ConfigError, StoreError
 from controller.model import Grant, Person
+from controller.question import Question
 from sync.inbound import Answer, Arrival, Route
 from sync.inbox import Inbox, Told
 from sync.news import News
@@ -80,6 +82,9 @@ class Nexudus:
 
     def still_admitted(self, key: str, roster: Roster) -> bool:  # noqa: ARG002
         return False  # what was told is the whole truth
+
+    def ask(self, question: Question, roster: Roster) -> NoReturn:  # noqa: ARG002
+        raise BadReply("Nexudus tells by itself; all it said is known already")
 
     def check_in(self, check_in: CheckIn) -> Outcome:  # noqa: ARG002
         return Outcome(State.REFUSED, "Nexudus is not told of check-ins")
