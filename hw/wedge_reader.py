@@ -106,7 +106,7 @@ class WedgeReader:
             self._loop.tell(Card(line.text, Strength.WEAK, line.raw))
 
     def _explained(self, error: Exception) -> str:
-        what, remedy = str(error), "set device to one that is here"
+        what, remedy = str(error), "plug it in, or set device to one that is here"
         if isinstance(error, OSError):
             what, remedy = _CAUSES.get(error.errno or 0, _OTHER)
             what = f"{self._settings.device} {what} ({error.strerror or error})"

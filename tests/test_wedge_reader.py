@@ -126,6 +126,16 @@ class TestReader:
         assert words in why
         assert "keyboards here: " in why
 
+    def test_one_that_is_nowhere_is_to_be_plugged_in(self) -> None:
+        reader = WedgeReader(WedgeSettings(device="ABCD:0001"), "front/main", again=BRISK)
+        heard = Heard()
+        reader.start(heard.tell)
+        ok, why = heard.next_health()
+        reader.stop()
+        assert not ok
+        assert "no keyboard 'ABCD:0001' is plugged in" in why
+        assert "To do: plug it in, or set device to one that is here" in why
+
     def test_a_file_that_is_no_input_device_is_told(self, tmp_path: Path) -> None:
         path = tmp_path / "event0"
         path.write_bytes(b"")
