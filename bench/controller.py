@@ -1,12 +1,15 @@
 """The real `doorward controller`: its memory after many scans, and what a scan writes."""
 
 from collections import Counter
+from itertools import cycle
 from pathlib import Path
 
 from bench.crowd import EVENTS, PEOPLE, card, frequent, stocked
 from bench.figures import Figures
 from bench.machine import forget_cached, memory, written
-from bench.place import configured, running
+from bench.place import configured, reader_names, running
+
+READERS = 64
 
 
 def measure(
@@ -21,12 +24,14 @@ def measure(
     # written whole for one byte; read again here and there, as after a boot, it holds small pages.
     forget_cached(place / "data")
     cards = [card(number) for number in frequent(people, scans)]
-    with running("controller", configured(place)) as controller:
+    names = reader_names(READERS)
+    readers = cycle(names)
+    with running("controller", configured(place, readers=names)) as controller:
         idle, _ = memory(controller.pid)
         half = len(cards) // 2
-        reasons = Counter(controller.scan(text) for text in cards[:half])
+        reasons = Counter(controller.scan(text, next(readers)) for text in cards[:half])
         disk, handed = written(controller.pid)
-        reasons.update(controller.scan(text) for text in cards[half:])
+        reasons.update(controller.scan(text, next(readers)) for text in cards[half:])
         disk_after, handed_after = written(controller.pid)
         resident, peak = memory(controller.pid)
     wal = handed_after - handed

@@ -13,12 +13,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 
 from bench.child import child
 from bench.crowd import EVENTS, PEOPLE, card, credentials, renew, stocked
 from bench.figures import Figures, percentile, spread, us
-from bench.place import configured
+from bench.place import configured, reader_names
 from controller.cache import Cache
 from controller.cards import CardFormat, card_hash
 from controller.clock import boot_id, configured_clock
@@ -34,6 +35,7 @@ from hw.sim import SimLock, SimReader, SimSettings
 
 _FLOOR = "SELECT person FROM credential WHERE hash = ?"
 _WARM_UP = 2_000
+_READERS = 2_000  # so many that a door does not take them for broken
 
 
 @dataclass
@@ -70,7 +72,7 @@ class _Bench:
     """A started door and the same cache for the floor; `sample` measures one of each."""
 
     door: Door
-    reader: SimReader
+    readers: Iterator[SimReader]
     watch: _Watch
     floor: sqlite3.Connection
     key: bytes
@@ -83,7 +85,7 @@ class _Bench:
     def sample(self) -> None:
         text = card(self.chance.randrange(credentials(self.people)))
         hashed = card_hash(self.key, f"32:{text}")
-        self.reader.present(text)
+        next(self.readers).present(text)
         self.door.catch_up(5.0)
         self.decisions.append(self.watch.handed - self.watch.taken)
         begin = time.perf_counter_ns()
@@ -162,13 +164,14 @@ def _door(place: Path, people: int) -> Iterator[_Bench]:
     journal.watch = watch
     cache = Cache(config.data / "cache.db")
     knowledge = Knowledge(cache, journal, clock, key)
-    lock, reader = SimLock(SimSettings(), "front/lock"), SimReader(SimSettings(), "front/main")
-    parts = Parts(lock, {"main": Fitted(reader, _Watched("hex", watch=watch))})
+    lock, form = SimLock(SimSettings(), "front/lock"), _Watched("hex", watch=watch)
+    readers = {name: SimReader(SimSettings(), f"front/{name}") for name in reader_names(_READERS)}
+    parts = Parts(lock, {name: Fitted(reader, form) for name, reader in readers.items()})
     door = Door(config.rules("front"), Settings("Front"), parts, knowledge, journal, clock)
     floor = sqlite3.connect(f"file:{config.data / 'cache.db'}?mode=ro", uri=True)
     door.start()
     try:
-        yield _Bench(door, reader, watch, floor, key, people)
+        yield _Bench(door, cycle(readers.values()), watch, floor, key, people)
     finally:
         door.stop()
         journal.close()

@@ -31,9 +31,7 @@ name = "Front door"
 admits = ["plan:*", "type:*"]
 open_for = {open_for}
 lock = {{ driver = "sim" }}
-[doors.front.readers.main]
-driver = "sim"
-card = {{ format = "hex" }}
+{readers}
 [platforms.gym]
 kind = "hive"
 url = "{hive}"
@@ -45,14 +43,26 @@ doors = {{ front = "front-01" }}
 """
 
 
-def configured(place: Path, hive: str = "http://127.0.0.1:9", open_for: float = 5.0) -> Path:
+def reader_names(count: int) -> list[str]:
+    """Of a door that so many cards are held to that no single reader would be believed."""
+    return [f"r{number}" for number in range(count)]
+
+
+def configured(
+    place: Path,
+    hive: str = "http://127.0.0.1:9",
+    open_for: float = 5.0,
+    readers: Sequence[str] = ("main",),
+) -> Path:
     """Write the configuration of one door and one Hive; returns its path."""
     place.mkdir(parents=True, exist_ok=True)
     secret = place / "hive-key"
     secret.write_text(KEY)
     secret.chmod(0o600)
     path = place / "doorward.toml"
-    path.write_text(_CONFIG.format(hive=hive, open_for=open_for))
+    sim = '{ driver = "sim", card = { format = "hex" } }'
+    stanzas = "\n".join(f"readers.{name} = {sim}" for name in readers)
+    path.write_text(_CONFIG.format(hive=hive, open_for=open_for, readers=stanzas))
     return path
 
 
@@ -65,9 +75,10 @@ class Running:
     began: float  # by time.perf_counter
     ready_after: float  # seconds
 
-    def scan(self, card: str) -> str:
-        """Hold a card to the reader of the controller's door; returns the reason."""
-        request = {"do": "sim", "door": "front", "act": "scan", "text": card}
+    def scan(self, card: str, reader: str = "") -> str:
+        """Hold a card to a reader of the controller's door; returns the reason."""
+        text = f"{reader}={card}" if reader else card
+        request = {"do": "sim", "door": "front", "act": "scan", "text": text}
         last: dict[str, Any] = ask(self.place / "run" / "door.sock", request)["last"]
         return str(last["reason"])
 

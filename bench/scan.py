@@ -9,17 +9,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 
 from bench.crowd import EVENTS, PEOPLE, card, frequent, stocked
 from bench.figures import Figures, percentile, spread, us
-from bench.place import configured
+from bench.place import configured, reader_names
 from controller.config import load
 from controller.daemon import Controller
 from controller.journal_read import JournalReader
 from hw import TABLES
 from hw.sim import SimLock, SimReader, SimSettings
 
+READERS = 20  # as many as it takes for none to be taken for broken
 OPEN_FOR = 0.02  # seconds: the lock must be shut again before the next scan
 _PATIENCE = 5.0
 
@@ -49,7 +51,8 @@ def measure(
     """Scans of different members, each after all of the one before is over."""
     place = stocked(work, people, events)
     devices = {**TABLES, "lock": {"sim": f"{__name__}:TimedLock"}}
-    config = load(configured(place, open_for=OPEN_FOR), devices=devices)
+    readers = reader_names(READERS)
+    config = load(configured(place, open_for=OPEN_FOR, readers=readers), devices=devices)
     cards = [card(number) for number in frequent(people, scans + warm_up)]
     with Controller(config) as controller, served(controller), floor(config.data) as insert:
         # A WAL that still grows costs more to sync than one that is used again. An event takes
@@ -79,22 +82,24 @@ def measure(
 
 
 class Scanner:
-    """Holds cards to the reader of a running controller's door."""
+    """Holds cards to the readers of a running controller's door, in turn."""
 
     def __init__(self, controller: Controller, disk: JournalReader) -> None:
         self._door = controller.doors.working["front"]
-        lock, reader = self._door.parts.lock, self._door.parts.readers["main"].reader
+        lock = self._door.parts.lock
         assert isinstance(lock, TimedLock)
-        assert isinstance(reader, SimReader)
-        self._lock, self._reader = lock, reader
+        self._lock = lock
+        self._readers = cycle(fitted.reader for fitted in self._door.parts.readers.values())
         self._disk = disk
         lock.newest = disk.newest
 
     def scan(self, text: str) -> tuple[int, bool]:
         """How long until the lock was told to release, and was the event on disk by then?"""
         before = self._disk.newest()
+        reader = next(self._readers)
+        assert isinstance(reader, SimReader)
         begin = time.perf_counter_ns()
-        self._reader.present(text)
+        reader.present(text)
         if not self._lock.wait_for(released=True, timeout=_PATIENCE):
             raise RuntimeError(f"the door did not open: {self._door.last}")
         return self._lock.told_at - begin, self._lock.on_disk > before
