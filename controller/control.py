@@ -2,7 +2,8 @@
 
 A request is one line, `{"do": "unlock", "door": "front"}`. The answer is any number of lines
 `{"say": …}` while work goes on, then `{"ok": true, …}` or `{"ok": false, "error": …, "exit": 5}`.
-The peer's user id, which the kernel vouches for, says who asked.
+The peer's user id, which the kernel vouches for, says who asked. A process that acts for somebody
+it knows itself, as the console does, names them as `on_behalf`; both are then the author.
 """
 
 import json
@@ -30,6 +31,7 @@ Command = Callable[[Request, str, Say], Answer]  # request, author, say → answ
 _LONGEST = 4 * 1024 * 1024  # bytes of a line
 _AT_ONCE = 16  # connections
 _PATIENCE = 30.0  # seconds a client may take to send its line
+_LONGEST_NAME = 80
 
 
 class Server:
@@ -90,7 +92,7 @@ class Server:
             say({"ok": False, "exit": 2, "error": f"not understood; this socket does: {known}"})
             return
         try:
-            say({"ok": True, **command(request, author, say)})
+            say({"ok": True, **command(request, _author(request, author), say)})
         except DoorwardError as error:
             say({"ok": False, "exit": error.exit_code, "error": str(error)})
         except OSError:
@@ -139,6 +141,14 @@ def author_of(connection: socket.socket) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"uid {uid}"
+
+
+def _author(request: Request, peer: str) -> str:
+    """Whom the journal names: never without the user whom the kernel saw."""
+    named = request.get("on_behalf")
+    if not isinstance(named, str) or not named:
+        return peer
+    return f"{''.join(filter(str.isprintable, named))[:_LONGEST_NAME]}, through {peer}"
 
 
 def _answers(lines: Any, path: Path) -> Iterator[Answer]:

@@ -19,6 +19,7 @@ from sync.jobs import Jobs
 from sync.office import Office
 from sync.platform import Hearing
 from sync.platforms import PLATFORMS
+from sync.sites import sites
 
 if TYPE_CHECKING:
     from sync.inbound_server import InboundServer
@@ -146,10 +147,11 @@ class Daemon:
             threading.Thread(
                 target=self._hear, args=(name, platform), name=f"hear-{name}", daemon=True
             ).start()
-        if routes := [route for platform in hearing.values() for route in platform.routes()]:
+        routes = [route for platform in hearing.values() for route in platform.routes()]
+        if (shown := sites(self.office)) or routes:
             from sync.inbound_server import InboundServer  # noqa: PLC0415 - seldom needed, and large
 
-            self._inbound = InboundServer(self.office.config.http, routes)
+            self._inbound = InboundServer(self.office.config.http, routes, sites=shown)
             self._tend()
 
     def _platforms(self) -> list[tuple[str, object]]:

@@ -1,7 +1,7 @@
 """The port through which others call us: what a part of `sync` contributes to its one web server.
 
-The server (`sync.inbound_server`) starts only if somebody contributes a route. It bounds bodies,
-waits and numbers, and compares bearers; a route sees requests that are whole and entitled.
+The server (`sync.inbound_server`) starts only if somebody contributes a route or a site. It bounds
+bodies, waits and numbers, and compares bearers; a route sees requests whole and entitled.
 """
 
 import json
@@ -44,3 +44,15 @@ class Route:
     path: str
     answer: Callable[[Arrival], Answer]
     bearer: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A part of the server with pages of its own: an ASGI application for all below `prefix`.
+
+    Unlike a route it sees requests as they come: `sync.inbound_app.body_of` reads their bodies
+    within bounds, and who may do what is its own matter.
+    """
+
+    prefix: str  # "" is everything that nobody else took
+    app: Any

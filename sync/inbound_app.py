@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from sync.inbound import LARGEST_BODY, Answer, Arrival, Route
+from sync.inbound import LARGEST_BODY, Answer, Arrival, Route, Site
 
 log = structlog.get_logger(__name__)
 
@@ -30,16 +30,35 @@ _ASKS_FOR_BEARER = {"WWW-Authenticate": "Bearer"}
 
 
 def application(
-    routes: Iterable[Route], threads: Executor, body_within: float = BODY_WITHIN
+    routes: Iterable[Route],
+    threads: Executor,
+    body_within: float = BODY_WITHIN,
+    sites: Iterable[Site] = (),
 ) -> Starlette:
-    """All routes; `threads` run their answers."""
+    """All routes, whose answers `threads` run; then the sites, the longest prefix first."""
     desk = _Desk(threads, body_within)
-    made = [
+    made: list[routing.BaseRoute] = [
         routing.Route(route.path, desk.endpoint(route), methods=[route.method]) for route in routes
     ]
+    by_length = sorted(sites, key=lambda site: len(site.prefix), reverse=True)
+    made += [routing.Mount(site.prefix, site.app) for site in by_length]
     app = Starlette(routes=made, exception_handlers={404: _not_found, 405: _not_found})
     app.router.redirect_slashes = False
     return app
+
+
+async def body_of(request: Request) -> bytes | None:
+    """The whole body; None if it is too large, of which then no more is read."""
+    length = request.headers.get("content-length", "0")
+    if not length.isdecimal() or int(length) > LARGEST_BODY:
+        return None
+    pieces, size = [], 0
+    async for piece in request.stream():
+        pieces.append(piece)
+        size += len(piece)
+        if size > LARGEST_BODY:
+            return None
+    return b"".join(pieces)
 
 
 class _Desk:
@@ -68,7 +87,7 @@ class _Desk:
     async def _answer(self, route: Route, request: Request) -> Answer:
         try:
             async with asyncio.timeout(self._body_within):
-                body = await _body(request)
+                body = await body_of(request)
         except TimeoutError:
             return _TOO_SLOW
         except ClientDisconnect:
@@ -92,20 +111,6 @@ def _entitled(request: Request, bearer: str) -> bool:
     if scheme.lower() != "bearer" or len(given) > _LONGEST_BEARER:
         return False
     return hmac.compare_digest(given.encode("latin-1", "replace"), bearer.encode())
-
-
-async def _body(request: Request) -> bytes | None:
-    """The whole body; None if it is too large, of which then no more is read."""
-    length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > LARGEST_BODY:
-        return None
-    pieces, size = [], 0
-    async for piece in request.stream():
-        pieces.append(piece)
-        size += len(piece)
-        if size > LARGEST_BODY:
-            return None
-    return b"".join(pieces)
 
 
 async def _not_found(_request: Request, _error: Exception) -> Response:

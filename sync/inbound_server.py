@@ -22,7 +22,7 @@ from uvicorn.server import ServerState
 
 from controller.config_model import HttpSettings
 from controller.logs import Once
-from sync.inbound import Route
+from sync.inbound import Route, Site
 from sync.inbound_app import BODY_WITHIN, application
 
 log = structlog.get_logger(__name__)
@@ -48,12 +48,16 @@ class Bounds:
 
 
 class InboundServer:
-    """Serves `routes` from `open` until `close`; `tend` opens it, and again if it cannot listen."""
+    """Serves routes and sites from `open` until `close`; `tend` opens it, as often as need be."""
 
     def __init__(
-        self, settings: HttpSettings, routes: Sequence[Route], bounds: Bounds | None = None
+        self,
+        settings: HttpSettings,
+        routes: Sequence[Route],
+        bounds: Bounds | None = None,
+        sites: Sequence[Site] = (),
     ) -> None:
-        self._settings, self._routes = settings, routes
+        self._settings, self._routes, self._sites = settings, routes, sites
         self._bounds = bounds or Bounds()
         self._once = Once(log)
         self._thread: threading.Thread | None = None
@@ -92,7 +96,8 @@ class InboundServer:
             raise
         self.failure, self.port = "", listening.getsockname()[1]
         self._once.fine("listen", "listening at last")
-        log.info("listening", url=self.url, routes=[route.path for route in self._routes])
+        paths = [*(r.path for r in self._routes), *(f"{s.prefix}/…" for s in self._sites)]
+        log.info("listening", url=self.url, paths=paths)
         begun = threading.Event()
         self._thread = threading.Thread(
             target=self._run, args=(listening, begun), name="inbound", daemon=True
@@ -121,7 +126,8 @@ class InboundServer:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         begun.set()
         threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="inbound")
-        reception = _Reception(self._routes, threads, self._tls, self._bounds)
+        app = application(self._routes, threads, self._bounds.body_within, self._sites)
+        reception = _Reception(app, self._tls, self._bounds)
         accepting = asyncio.create_task(reception.accept(listening))
         await self._stop.wait()
         accepting.cancel()
@@ -153,17 +159,11 @@ class InboundServer:
 class _Reception:
     """Takes connections in and keeps count of them."""
 
-    def __init__(
-        self,
-        routes: Sequence[Route],
-        threads: ThreadPoolExecutor,
-        tls: ssl.SSLContext | None,
-        bounds: Bounds,
-    ) -> None:
+    def __init__(self, app: Any, tls: ssl.SSLContext | None, bounds: Bounds) -> None:
         self._tls, self._bounds = tls, bounds
         self._once = Once(log)
         self._config = uvicorn.Config(
-            application(routes, threads, bounds.body_within),
+            app,
             http=_Protocol,
             ws="none",
             lifespan="off",

@@ -23,6 +23,7 @@ from controller.logs import Once
 from controller.ports import Clock
 from controller.secrets import device_key, read_secret
 from controller.store import closed_on_error, set_aside
+from sync.desk import Desk
 from sync.ledger import Ledger
 from sync.line import Line, Place
 from sync.live import Live
@@ -46,6 +47,8 @@ class Office:
         self.lines: dict[str, Line] = {}
         self.broken: dict[str, str] = {}  # platforms that cannot even be tried, and why
         self.listening: dict[str, str] = {}  # where others can call us, or why they cannot
+        self.desk: Desk | None = None  # None: it cannot be had, and `desk_trouble` says why
+        self.desk_trouble = ""
         self._once = Once(log)
         self._journal: JournalReader | None = None
         self._reading = threading.Lock()
@@ -57,6 +60,7 @@ class Office:
             self.clock = clock or configured_clock(config, lambda: newest_wall(kept))
             self.ledger = self._open_ledger()
             self._ends.callback(self._close_ledger)
+            self._open_desk()
             for name, stanza in config.platforms.items():
                 self._add(name, stanza)
         self.live = Live(self.lines, self.clock)
@@ -132,6 +136,15 @@ class Office:
             else:
                 ledger.born("", 0)
         return ledger
+
+    def _open_desk(self) -> None:
+        try:
+            self.desk = Desk(self.config.data / "desk.db")
+        except StoreError as error:
+            self.desk_trouble = str(error)
+            log.critical("no console, no API: desk.db cannot be used", error=str(error))
+            return
+        self._ends.callback(self.desk.close)
 
     def _close_ledger(self) -> None:
         self.ledger.close()  # perhaps another one than at first

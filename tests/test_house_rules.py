@@ -44,10 +44,12 @@ PURE_STDLIB = {
 }
 # Third parties (and SQL) have one border each: pattern of the modules that may import them.
 BORDERS = {
-    "sqlite3": r"controller\.(store|cache|journal\w*)|sync\.(staging|ledger|inbox)",
-    "sqlite_utils": r"controller\.(store|cache|journal\w*)|sync\.(staging|ledger|inbox)",
+    "sqlite3": r"controller\.(store|cache|journal\w*)|sync\.(staging|ledger|inbox|desk\w*)",
+    "sqlite_utils": r"controller\.(store|cache|journal\w*)|sync\.(staging|ledger|inbox|desk\w*)",
     "httpx": r"sync\.http",
-    "starlette": r"sync\.inbound_app",
+    "starlette": r"sync\.(inbound_app|(console|api)(\.\w+)?)",
+    "jinja2": r"sync\.(console(\.\w+)?|mail_text)",
+    "cryptography": r"sync\.(console(\.\w+)?|passwords)",
     "uvicorn": r"sync\.inbound_server",
     "serial": r"hw\.\w+",
     "gpiozero": r"hw\.\w+",

@@ -1,0 +1,86 @@
+"""desk.db: what people on the spot laid down, which no platform knows. Written by `sync` alone.
+
+Users and sessions of the console, tokens of the API, cards blocked here, mail not sent yet, how far
+each target of webhooks has been told. It cannot be fetched again: a damaged one is refused and left
+as it is. The modules `desk_…` hold the statements; each has its own tables.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from controller.errors import StoreError
+from controller.store import closed_on_error, open_writer, translated
+
+Statement = tuple[str, tuple[object, ...]]
+
+# Times are wall seconds. No password, token, card or PIN stands here as it is.
+MIGRATIONS = (
+    (
+        """CREATE TABLE users(
+            name TEXT PRIMARY KEY, role TEXT NOT NULL, password TEXT NOT NULL,
+            added REAL NOT NULL, added_by TEXT NOT NULL, changed REAL NOT NULL) WITHOUT ROWID""",
+        """CREATE TABLE sessions(
+            token BLOB PRIMARY KEY, user TEXT NOT NULL REFERENCES users(name) ON DELETE CASCADE,
+            begun REAL NOT NULL, seen REAL NOT NULL) WITHOUT ROWID""",
+        """CREATE TABLE tokens(
+            name TEXT PRIMARY KEY, token BLOB NOT NULL UNIQUE, scopes TEXT NOT NULL,
+            added REAL NOT NULL, added_by TEXT NOT NULL, used REAL) WITHOUT ROWID""",
+        # How far each target has been told of the journal's events.
+        """CREATE TABLE told_of(
+            target TEXT PRIMARY KEY, chain TEXT NOT NULL, seq INTEGER NOT NULL) WITHOUT ROWID""",
+        """CREATE TABLE blocks(
+            hash BLOB PRIMARY KEY, last TEXT NOT NULL, platform TEXT NOT NULL,
+            person TEXT NOT NULL, name TEXT NOT NULL, why TEXT NOT NULL,
+            at REAL NOT NULL, by TEXT NOT NULL) WITHOUT ROWID""",
+        """CREATE TABLE mails(
+            id TEXT PRIMARY KEY, queued REAL NOT NULL, state TEXT NOT NULL, tries INTEGER NOT NULL,
+            error TEXT NOT NULL, about TEXT NOT NULL) WITHOUT ROWID""",
+    ),
+)
+
+
+class Desk:
+    """Any thread may use it; every method may raise `StoreError`. What it wrote is on the disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._guard = path, threading.Lock()
+        try:
+            self._db = open_writer(path, MIGRATIONS)
+        except StoreError as error:
+            if error.damaged:
+                raise StoreError(
+                    f"{error}. It holds users, tokens and blocked cards and is left as it is: put "
+                    "its backup in its place, or move it away and add them anew",
+                    damaged=True,
+                ) from error
+            raise
+        with closed_on_error(self._db):
+            self._db.row_factory = sqlite3.Row
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute("PRAGMA foreign_keys=ON")
+            path.chmod(0o600)
+
+    def read(self, query: str, values: tuple[object, ...] = ()) -> list[Any]:
+        """Rows that can be asked by name."""
+        with self._guard, translated(self._path, "read"):
+            return self._db.execute(query, values).fetchall()
+
+    def write(self, query: str, values: tuple[object, ...] = ()) -> int:
+        """How many rows it touched."""
+        return self.write_together([(query, values)])
+
+    def write_together(self, statements: Sequence[Statement]) -> int:
+        """All or none of them; how many rows the last one touched."""
+        with self._guard, translated(self._path, "written"), self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            touched = 0
+            for query, values in statements:
+                touched = self._db.execute(query, values).rowcount
+            return touched
+
+    def close(self) -> None:
+        with self._guard:
+            self._db.close()
