@@ -18,6 +18,7 @@ from controller.logs import Once
 from controller.ports import Clock
 from controller.question import Question
 from sync.backoff import Backoff
+from sync.heap import give_back
 from sync.hints import Hint
 from sync.plan import Changes, believable
 from sync.platform import Answer, Hearing, Hinting, LateCheckIn, Platform, Progress
@@ -97,6 +98,8 @@ class Line:
             except DoorwardError as error:
                 self._pull_failed(error, dry_run=dry_run)
                 raise
+            finally:
+                give_back()
             self.failure, self.retry = "", False
             self.worked()
         self._once.fine("pull", "roster fetched again", platform=name)

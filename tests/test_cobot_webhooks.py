@@ -97,7 +97,11 @@ def test_many_changes_at_once_are_one_roster(space: Called) -> None:
 
 def test_a_visitors_booking_is_seen_by_a_roster(tmp_path: Path) -> None:
     with called(tmp_path, "visitors = true") as space:
+        ada = space.cobot.add_member("Ada Ruiz", cards=[ADA])
         before = space.lists()
+        space.cobot.book("attic", MONDAY, MONDAY + HOUR, ada)
+        wait_for(lambda: "resource:attic" in space.holds(ADA))
+        assert space.lists() == before, "hers is her own matter"
         space.cobot.book("attic", MONDAY, MONDAY + HOUR, visitor="Vera Gast")
         wait_for(lambda: space.lists() > before)
 

@@ -82,10 +82,13 @@ class Calls:
         return self._bookers_of(hint.id, before) if hint.kind == BOOKING else None
 
     def _bookers_of(self, booking: str, before: dict[str, str | None]) -> set[str] | None:
-        """Who has the booking, and who had it; one that was in no list opens no door here."""
-        if self._settings.visitors:
-            return None
+        """Who has the booking, and who had it. One that was in no list opens no door to a member.
+
+        Those of visitors are not listed there.
+        """
         told = {each[booking] for each in (before, self._bookers) if booking in each}
+        if self._settings.visitors and (not told or None in told):
+            return None
         return {member for member in told if member}
 
 
