@@ -88,7 +88,7 @@ class SyncCommands:
         if act not in ACTS:
             raise ConfigError(f"act must be one of {', '.join(ACTS)}")
         reports: list[dict[str, Any]] = []
-        for name in named(self._office, asked) if asked else ordering(self._office):
+        for name in asked or ordering(self._office):
             try:
                 reports.append({"platform": name, **ACTS[act](minder_of(self._office, name))})
             except DoorwardError as error:

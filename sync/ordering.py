@@ -6,7 +6,7 @@ from typing import Any
 
 from controller.errors import ConfigError
 from sync.minder import Minder
-from sync.office import Office
+from sync.office import Office, named
 from sync.platform import Hinting
 from sync.webhooks import Standing
 
@@ -15,7 +15,8 @@ _NOT_IN_ORDER = 1  # the exit code if not everything that is wanted is there
 
 def ordering(office: Office) -> list[str]:
     """Platforms that can be asked to call us; ConfigError if there is none."""
-    names = [name for name, line in office.lines.items() if isinstance(line.platform, Hinting)]
+    stanzas = office.config.platforms.items()
+    names = [name for name, stanza in stanzas if hasattr(stanza.factory, "read_again")]
     if not names:
         raise ConfigError("no platform has webhooks to manage; those of kind 'cobot' have")
     return names
@@ -23,6 +24,7 @@ def ordering(office: Office) -> list[str]:
 
 def minder_of(office: Office, name: str) -> Minder:
     """Who sees to the webhooks of this platform; ConfigError if nobody can."""
+    named(office, [name])
     if name in office.minders:
         return office.minders[name]
     if not isinstance(office.lines[name].platform, Hinting):

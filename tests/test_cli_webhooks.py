@@ -174,6 +174,14 @@ def test_it_says_what_is_missing(site: Site) -> None:
     assert "of kind 'file' has no webhooks" in told.err
 
 
+def test_a_platform_that_cannot_even_be_tried_is_not_left_out(site: Site) -> None:
+    (site.path.parent / "cobot-token").unlink()
+    told = site.do("list")
+    assert told.code == 3
+    assert "harbour: FAILED: platform harbour is not used: " in told.err
+    assert "cobot-token" in told.err
+
+
 def test_a_public_address_in_the_clear_is_refused(site: Site) -> None:
     site.edit(f'"http://127.0.0.1:{site.port}"', '"http://door.example.org"')
     told = doorward(site.path, "config", "check")
