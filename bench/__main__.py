@@ -15,12 +15,14 @@ from bench import (
     decide,
     idle,
     live,
+    memory,
     nexudus,
     pull,
     push,
     scan,
     start,
     strays,
+    webhooks,
     wiegand,
     wire,
 )
@@ -44,6 +46,8 @@ BENCHMARKS: dict[str, Callable[[Path], Figures]] = {
     "idle": idle.measure,
     "strays": strays.measure,
     "nexudus": nexudus.measure,
+    "webhooks": webhooks.measure,
+    "memory": memory.measure,
 }
 
 _FAILURES = (DoorwardError, OSError, RuntimeError, AssertionError, sqlite3.Error)

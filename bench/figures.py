@@ -56,6 +56,8 @@ LIMITS = {
     "controller_four_doors_rss_mib": Limit(64),
     "stray_pulses": Limit(0),
     "nexudus_accept_p99_ms": Limit(250),
+    "webhook_to_door_p99_ms": Limit(2_000),
+    "sync_rss_mib": Limit(200),
 }
 
 

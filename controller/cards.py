@@ -121,6 +121,11 @@ def visitor_pin(key: bytes, booking: str, digits: int = 6) -> str:
     return str(int.from_bytes(made, "big") % 10**digits).zfill(digits)
 
 
+def derived_secret(key: bytes, purpose: str) -> str:
+    """32 hex digits that only this device key makes of this purpose, and that do not tell it."""
+    return hmac.digest(key, f"secret\0{purpose}".encode(), hashlib.sha256).hex()[:32]
+
+
 def _hex(text: str) -> Number:
     plain = re.sub(r"[:\- ]", "", text)
     if not re.fullmatch(r"[0-9A-Fa-f]+", plain):

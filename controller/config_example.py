@@ -175,6 +175,7 @@ visitors = false                 # true: visitors with a booking get a PIN (Cobo
 # subdomain = "harbour"          # if url is a domain of the space's own
 # www_url = "https://www.cobot.me"
 # api2_url = "https://api.cobot.me"
+# webhook_url = "https://door.example.org"  # where the internet reaches syncd: Cobot then calls
 # ca_file = "/etc/doorward/ca.pem"  # instead of the usual authorities
 
 [platforms.gym]

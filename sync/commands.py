@@ -9,6 +9,7 @@ from controller.errors import ConfigError, DoorwardError
 from controller.question import Question
 from sync.line import Report
 from sync.office import Office, named
+from sync.ordering import ACTS, minder_of, ordering
 
 _LONGEST_QUESTION = 10.0  # seconds
 
@@ -26,17 +27,19 @@ class SyncCommands:
             "push": self.push,
             "dismiss": self.dismiss,
             "ask": self.ask,
+            "webhooks": self.webhooks,
         }
 
     def status(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
         """How each line is."""
-        now = self._office.clock.monotonic()
+        now, minders = self._office.clock.monotonic(), self._office.minders
         lines = [
             {
                 "platform": name,
                 "failure": line.failure,
                 "next_try_s": round(line.backoff.wait(now), 1),
                 "busy": line.busy.locked(),
+                "webhooks": minders[name].failure if name in minders else "",
             }
             for name, line in self._office.lines.items()
         ]
@@ -78,6 +81,19 @@ class SyncCommands:
         if not isinstance(within, int | float) or not 0 < within <= _LONGEST_QUESTION:
             raise ConfigError(f"within must be a number of seconds, at most {_LONGEST_QUESTION}")
         return {"answers": [each._asdict() for each in self._office.live.ask(question, within)]}
+
+    def webhooks(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
+        """Order, list or take away the calls of those platforms that have to be asked for them."""
+        act, asked = _text(request, "act"), _texts(request, "platforms")
+        if act not in ACTS:
+            raise ConfigError(f"act must be one of {', '.join(ACTS)}")
+        reports: list[dict[str, Any]] = []
+        for name in asked or ordering(self._office):
+            try:
+                reports.append({"platform": name, **ACTS[act](minder_of(self._office, name))})
+            except DoorwardError as error:
+                reports.append({"platform": name, "error": str(error), "exit": error.exit_code})
+        return {"reports": reports, "exit": next((r["exit"] for r in reports if r["exit"]), 0)}
 
 
 def pull_and_tell(office: Office, name: str, say: Say, *, accept: bool, dry_run: bool) -> Report:

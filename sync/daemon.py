@@ -15,9 +15,11 @@ from controller.logs import Once, configure
 from controller.notify import Notifier
 from controller.store import closed_on_error
 from sync.commands import SyncCommands
+from sync.follow import Follower
 from sync.jobs import Jobs
+from sync.minder import LOOK
 from sync.office import Office
-from sync.platform import Hearing
+from sync.platform import Hearing, Hinting
 from sync.platforms import PLATFORMS
 from sync.sites import sites
 
@@ -96,6 +98,8 @@ class Daemon:
         office.forget_unconfigured()
         for name in office.lines:
             self.jobs.every(office.config.every(name), name, partial(self._pull, name))
+        for name, minder in office.minders.items():
+            self.jobs.every(LOOK, f"{name}, webhooks", minder.look)
         self.jobs.nightly("nightly", self._night)
         commands = SyncCommands(office)
         self._server = Server(office.config.run / "sync.sock", commands.table())
@@ -147,7 +151,13 @@ class Daemon:
             threading.Thread(
                 target=self._hear, args=(name, platform), name=f"hear-{name}", daemon=True
             ).start()
-        routes = [route for platform in hearing.values() for route in platform.routes()]
+        hinting = {n: p for n, p in self._platforms() if isinstance(p, Hinting) and p.webhooks}
+        for name in hinting:
+            threading.Thread(
+                target=self._follow, args=(name,), name=f"follow-{name}", daemon=True
+            ).start()
+        calling: list[Hearing | Hinting] = [*hearing.values(), *hinting.values()]
+        routes = [route for platform in calling for route in platform.routes()]
         if (shown := sites(self.office)) or routes:
             from sync.inbound_server import InboundServer  # noqa: PLC0415 - seldom needed, and large
 
@@ -177,6 +187,20 @@ class Daemon:
             except Exception:
                 log.exception("hearing failed in a way nobody thought of", platform=name)
             everybody = True
+            self.office.stopping.wait(_TICK)
+
+    def _follow(self, name: str) -> None:
+        """Read again what a platform hints at, as it hints."""
+        wait = self.office.stopping.wait
+        follower = Follower(self.office.lines[name], partial(self.jobs.now, name), wait)
+        while not self._stopping(f"{name}, hinted"):
+            try:
+                follower.step(_TICK)
+                continue
+            except StoreError as error:
+                self._recover(error)
+            except Exception:
+                log.exception("following failed in a way nobody thought of", platform=name)
             self.office.stopping.wait(_TICK)
 
     def _stopping(self, name: str) -> bool:

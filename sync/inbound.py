@@ -36,14 +36,16 @@ class Answer:
 class Route:
     """Requests of one method to one exact path.
 
-    `bearer`: what they must carry as `Authorization: Bearer …`; "" lets everybody in. `answer` is
-    called on a thread that may wait for the disk, several at a time.
+    `bearer`: what they must carry as `Authorization: Bearer …`; "" lets everybody in. `secret`: one
+    more part of the path, which nobody can guess; to who has it wrong there is nothing here.
+    `answer` is called on a thread that may wait for the disk, several at a time.
     """
 
     method: str
     path: str
     answer: Callable[[Arrival], Answer]
     bearer: str = field(default="", repr=False)
+    secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,8 @@ def application(
     """All routes, whose answers `threads` run; then the sites, the longest prefix first."""
     desk = _Desk(threads, body_within)
     made: list[routing.BaseRoute] = [
-        routing.Route(route.path, desk.endpoint(route), methods=[route.method]) for route in routes
+        routing.Route(_pattern(route), desk.endpoint(route), methods=[route.method])
+        for route in routes
     ]
     by_length = sorted(sites, key=lambda site: len(site.prefix), reverse=True)
     made += [routing.Mount(site.prefix, site.app) for site in by_length]
@@ -70,6 +71,8 @@ class _Desk:
 
     def endpoint(self, route: Route) -> Callable[[Request], Awaitable[Response]]:
         async def serve(request: Request) -> Response:
+            if not _in_on_it(request, route.secret):
+                return _response(_UNKNOWN)
             if not _entitled(request, route.bearer):
                 return _response(_UNAUTHORIZED, _ASKS_FOR_BEARER)
             try:
@@ -101,6 +104,16 @@ class _Desk:
         except Exception:
             log.exception("a request from outside could not be answered", path=route.path)
             return _BROKEN
+
+
+def _pattern(route: Route) -> str:
+    return f"{route.path}/{{secret}}" if route.secret else route.path
+
+
+def _in_on_it(request: Request, secret: str) -> bool:
+    """Compared in constant time."""
+    given = str(request.path_params.get("secret", ""))
+    return hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode())
 
 
 def _entitled(request: Request, bearer: str) -> bool:

@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import count
@@ -18,8 +18,10 @@ from controller.logs import Once
 from controller.ports import Clock
 from controller.question import Question
 from sync.backoff import Backoff
+from sync.heap import give_back
+from sync.hints import Hint
 from sync.plan import Changes, believable
-from sync.platform import Answer, Hearing, LateCheckIn, Platform, Progress
+from sync.platform import Answer, Hearing, Hinting, LateCheckIn, Platform, Progress
 from sync.staging import Roll, Staging
 
 log = structlog.get_logger(__name__)
@@ -96,6 +98,8 @@ class Line:
             except DoorwardError as error:
                 self._pull_failed(error, dry_run=dry_run)
                 raise
+            finally:
+                give_back()
             self.failure, self.retry = "", False
             self.worked()
         self._once.fine("pull", "roster fetched again", platform=name)
@@ -129,11 +133,29 @@ class Line:
         with closing(self._staging()) as staging:
             answer = self.platform.ask(question, staging)
             if answer.person:
-                with self.place.turn:
-                    if asked > self._began:
-                        staging.apply_person(answer.person, self.clock.wall())
-                        self._answered[answer.person] = asked
+                self._put([answer.person], staging, asked)
         return answer
+
+    def read_again(self, hints: Collection[Hint]) -> bool:
+        """Have those whom hints are about in the cache as they are now, as `ask` does.
+
+        False: the platform cannot tell who they all are; a roster must. Raises `DoorwardError`.
+        """
+        platform = self.platform
+        assert isinstance(platform, Hinting)
+        asked = next(self._order)
+        with closing(self._staging()) as staging:
+            again = platform.read_again(hints, staging)
+            self._put(again.people, staging, asked)
+        log.info("read again, as hinted", platform=platform.name, people=len(again.people))
+        return again.all_found
+
+    def _put(self, keys: Iterable[str], staging: Staging, asked: int) -> None:
+        with self.place.turn:
+            if asked > self._began:
+                for key in keys:
+                    staging.apply_person(key, self.clock.wall())
+                    self._answered[key] = asked
 
     def _pull_failed(self, error: DoorwardError, *, dry_run: bool) -> None:
         name = self.platform.name

@@ -13,7 +13,7 @@ from typing import IO
 
 import structlog
 
-from controller.cards import hash_card, visitor_pin
+from controller.cards import derived_secret, hash_card, visitor_pin
 from controller.clock import configured_clock
 from controller.config import Config, PlatformCommon, Stanza
 from controller.control import ask
@@ -27,7 +27,8 @@ from sync.desk import Desk
 from sync.ledger import Ledger
 from sync.line import Line, Place
 from sync.live import Live
-from sync.platform import Surroundings
+from sync.minder import Minder
+from sync.platform import Hinting, Surroundings
 from sync.push import Pusher
 
 log = structlog.get_logger(__name__)
@@ -46,6 +47,7 @@ class Office:
         self.config, self.stopping = config, stopping
         self.lines: dict[str, Line] = {}
         self.broken: dict[str, str] = {}  # platforms that cannot even be tried, and why
+        self.minders: dict[str, Minder] = {}  # of lines whose platform is to call us
         self.listening: dict[str, str] = {}  # where others can call us, or why they cannot
         self.desk: Desk | None = None  # None: it cannot be had, and `desk_trouble` says why
         self.desk_trouble = ""
@@ -152,7 +154,13 @@ class Office:
     def _add(self, name: str, stanza: Stanza) -> None:
         settings: PlatformCommon = stanza.settings
         around = Surroundings(
-            self.clock, self.stopping.wait, read_secret, self._pin, self._hash, self.config.data
+            self.clock,
+            self.stopping.wait,
+            read_secret,
+            self._pin,
+            self._hash,
+            self.config.data,
+            self._secret_for,
         )
         try:
             platform = stanza.factory(name, settings, around)
@@ -166,6 +174,11 @@ class Office:
             platform, settings, self.config.sync, self.place, self.clock, self.ledger.failed
         )
         self.lines[name] = line
+        if isinstance(platform, Hinting) and platform.webhooks:
+            self.minders[name] = Minder(name, platform.webhooks, self.clock)
+
+    def _secret_for(self, purpose: str) -> str:
+        return derived_secret(self.place.key, purpose)
 
     def _pin(self, booking: str) -> str:
         return visitor_pin(self.place.key, booking)

@@ -1,6 +1,6 @@
 """The port to a membership platform, and what crosses it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -10,8 +10,10 @@ from controller.config import SecretRef
 from controller.model import Grant, Hours, Person
 from controller.ports import Clock
 from controller.question import Question
+from sync.hints import Hint, Hints
 from sync.inbound import Route
 from sync.news import News
+from sync.webhooks import Webhooks
 
 
 class LateCheckIn(StrEnum):
@@ -124,6 +126,7 @@ class Surroundings:
     `wait(seconds)` sleeps and returns True when the program is stopping. `visitor_pin(booking id)`
     derives digits that need not be stored. `hash_card(canonical)` makes of a card what may be
     stored and poured in its place. `data` is the directory for what cannot be asked for again.
+    `secret_for(purpose)` is always the same on this machine, guessed by nobody, and stored nowhere.
     """
 
     clock: Clock
@@ -132,6 +135,7 @@ class Surroundings:
     visitor_pin: Callable[[str], str]
     hash_card: Callable[[str], str] = str
     data: Path = Path()
+    secret_for: Callable[[str], str] = str
 
 
 Progress = Callable[[str, int, int | None], None]  # what, how many so far, of how many if known
@@ -186,3 +190,28 @@ class Hearing(Protocol):
 
     def pour(self, keys: Iterable[str], roster: Roster) -> None:
         """Pour in what is known of these people; nothing of who is not to be known any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAgain:
+    """What came of reading again what hints were about.
+
+    `people`: keys of who is to be in the cache as poured, and not at all if not poured.
+    `all_found`: nobody else can be concerned; if it is False, a whole roster must tell.
+    """
+
+    people: frozenset[str]
+    all_found: bool
+
+
+@runtime_checkable
+class Hinting(Protocol):
+    """A platform that calls us, besides, to say that something changed, and is then asked what."""
+
+    hints: Hints
+    webhooks: Webhooks | None  # None: it was not told where it could call us
+
+    def routes(self) -> Sequence[Route]: ...
+
+    def read_again(self, hints: Collection[Hint], roster: Roster) -> ReadAgain:
+        """Pour whole all people whom these are about."""

@@ -15,12 +15,14 @@ from bench import (
     decide,
     idle,
     live,
+    memory,
     nexudus,
     pull,
     push,
     scan,
     start,
     strays,
+    webhooks,
     wiegand,
     wire,
 )
@@ -78,9 +80,18 @@ MEASUREMENTS: list[tuple[Callable[..., Figures], dict[str, Any], set[str]]] = [
     ),
     (strays.measure, {"starts": 2 * len(strays.WAYS)}, {"stray_pulses", "starts_tried"}),
     (nexudus.measure, {"messages": 40, "known": 50}, {"nexudus_accept_p99_ms"}),
+    (
+        webhooks.measure,
+        {"members": 20, "rounds": 1, "changes": 4},
+        {"webhook_to_door_p50_ms", "webhook_to_door_p99_ms"},
+    ),
+    (memory.measure, {"people": 200, "changes": 2}, {"sync_rss_mib"}),
 ]
 # Counts and rates that say how much a figure beside them is worth.
-UNLIMITED = {"starts_tried", "wiegand_decoded_bits_per_s", "controller_polling_cpu_percent"}
+UNLIMITED = {
+    *("starts_tried", "wiegand_decoded_bits_per_s", "controller_polling_cpu_percent"),
+    "webhook_to_door_p50_ms",
+}
 
 
 @pytest.mark.slow

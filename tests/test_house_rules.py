@@ -20,6 +20,7 @@ from controller.errors import DoorwardError
 from controller.model import Kind, Mode, Reason, Trust
 from sync.platform import State, Word
 from sync.platforms import PLATFORMS
+from sync.webhooks import Standing
 
 ROOT = Path(__file__).parent.parent
 PRODUCT = ("controller", "sync", "hw")
@@ -274,13 +275,13 @@ def error_classes(parent: type[DoorwardError]) -> Iterator[type[DoorwardError]]:
         yield from error_classes(child)
 
 
-@pytest.mark.parametrize("words", [Reason, Kind, State, Mode, Trust, Word])
+@pytest.mark.parametrize("words", [Reason, Kind, State, Mode, Trust, Word, Standing])
 def test_the_reference_knows_every_word(
-    words: type[Reason | Kind | State | Mode | Trust | Word],
+    words: type[Reason | Kind | State | Mode | Trust | Word | Standing],
 ) -> None:
     text = (ROOT / "docs" / "reference.md").read_text()
     assert not [word.value for word in words if f"`{word.value}`" not in text]
-    if words in (Reason, Kind, State, Word):
+    if words in (Reason, Kind, State, Word, Standing):
         assert not {word.value for word in words} - rows("reference.md"), "each has a row"
 
 

@@ -9,6 +9,7 @@ from controller.errors import Unauthorized, Unavailable
 from controller.model import Duration
 from sync.http import Line, Reply
 from sync.simulator.cobot import PassType
+from sync.simulator.server import Fault, Request, Response, SimulatedPlatform
 from tests.fakes import MONDAY
 from tests.lines import Waiting
 from tests.spaces import DAY, HOUR, TODAY, TOKEN, Loft, cobot_at, fetched
@@ -183,3 +184,43 @@ def test_plans_and_single_members_can_be_looked_up(loft: Loft, line: Line) -> No
     plans = {plan["id"]: plan for plan in line.request("GET", "/api/plans").json()}
     assert plans["plan-resident"]["time_passes"] == []
     assert plans["plan-flex"]["time_passes"][0]["included_per_timespan"] == 8
+
+
+@pytest.mark.parametrize(
+    ("fault", "delivered", "active"),
+    [
+        (Fault("status", status=204), (204, 1), True),
+        (Fault("status", status=410), (410, 1), False),
+        (Fault("status", status=500), (500, 11), False),
+        (Fault("redirect"), (302, 11), False),
+        (Fault("status", status=500, times=3), (204, 4), True),
+    ],
+)
+def test_who_does_not_answer_is_called_no_more(
+    loft: Loft, line: Line, fault: Fault, delivered: tuple[int, int], *, active: bool
+) -> None:
+    with Answering() as other:
+        other.fault = fault
+        wanted = {"event": "created_booking", "callback_url": f"{other.url}/secret"}
+        made = line.request("POST", "/api/subscriptions", json=wanted, accept=(201,)).json()
+        assert line.request("POST", "/api/subscriptions", json=wanted, accept=(409,))
+        wrong = {**wanted, "event": "updated_membership"}
+        assert line.request("POST", "/api/subscriptions", json=wrong, accept=(422,))
+        room = loft.book("attic", MONDAY, MONDAY + HOUR)
+        assert other.wait_for_requests(delivered[1])
+        loft.calls.stop()
+        assert loft.calls.delivered == [("created_booking", *delivered)]
+        assert {each.path for each in other.requests} == {"/secret"}
+        assert other.requests[0].json() == {"url": f"{loft.url}/api/bookings/{room.id}"}
+        (listed,) = line.request("GET", "/api/subscriptions").json()
+        assert listed == {**made, "active": active}
+        path = f"/api/subscriptions/{made['id']}"
+        assert line.request("DELETE", path, accept=(204,))
+        assert line.request("DELETE", path, accept=(404,))
+
+
+class Answering(SimulatedPlatform):
+    """Somebody who is called, and content with that."""
+
+    def handle(self, request: Request) -> Response:
+        return Response(204)

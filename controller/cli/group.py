@@ -37,6 +37,7 @@ COMMANDS = {
     "sync": "sync",
     "syncd": "daemons",
     "unlock": "doors",
+    "webhooks": "webhooks",
 }
 
 

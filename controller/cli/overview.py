@@ -111,6 +111,7 @@ def _platform(name: str, row: dict[str, Any] | None, line: dict[str, Any] | None
         "failed_at": row.get("failed_at"),
         "next_try_s": line.get("next_try_s"),
         "busy": line.get("busy", False),
+        "webhooks": line.get("webhooks", ""),
         "warnings": row.get("warnings", "").splitlines(),
     }
 
@@ -144,3 +145,9 @@ def _at_platform(platform: dict[str, Any], found: dict[str, Any]) -> Iterator[st
         yield f"{name}: {words}" + (f" (since {since})" if since else "")
     elif platform["synced_at"] is None and "cache.db" not in found["files"]:
         yield f"{name}: nothing was fetched yet; doorward sync --platform {name} says why"
+    if platform["webhooks"]:
+        yield (
+            f"{name}: may not call us, so changes are seen only when it is polled: "
+            f"{platform['webhooks'].removeprefix(f'{name}: ')}. "
+            f"Tried again by itself, or at once: doorward webhooks install {name}"
+        )

@@ -1,6 +1,6 @@
 """Cobot: who is a member of a coworking space, who booked a room, and who came."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from controller.cards import CardFormat
@@ -8,6 +8,8 @@ from controller.errors import Unauthorized
 from controller.ports import Clock
 from controller.question import Question
 from sync.deadline import at_once
+from sync.hints import Hint
+from sync.inbound import Route
 from sync.platform import (
     Answer,
     Capabilities,
@@ -15,6 +17,7 @@ from sync.platform import (
     LateCheckIn,
     Outcome,
     Progress,
+    ReadAgain,
     Roster,
     State,
     Surroundings,
@@ -22,6 +25,7 @@ from sync.platform import (
 )
 from sync.platforms.cobot_api import CobotApi
 from sync.platforms.cobot_bookings import Ahead, ahead_of, pour_bookings
+from sync.platforms.cobot_calls import Calls, Lists
 from sync.platforms.cobot_cards import Cards, Fields, Numbers, labels, missing, read_fields
 from sync.platforms.cobot_check_ins import CheckIns
 from sync.platforms.cobot_members import Member, Memberships, longest_stay, pour
@@ -57,6 +61,9 @@ class Cobot:
         for source in settings.cards:
             self._places.setdefault(source.field, []).append(source.card_format())
         self._check_ins = CheckIns(self._api, around.clock, self._zone, settings.day_ends)
+        self._calls = Calls(name, settings, around.secret_for)
+        self.hints = self._calls.hints
+        self.webhooks = self._calls.webhooks(self._api)
 
     def test(self) -> str:
         count = len(list(self._api.check_ins()))
@@ -79,7 +86,9 @@ class Cobot:
             if session.member in members:
                 roster.visit(session.member, session.since, session.until)
         ahead = ahead_of(now, self.settings)
-        pour_bookings(self._bookings(ahead), members, ahead, roster)
+        bookings = self._bookings(ahead)
+        pour_bookings(bookings, members, ahead, roster)
+        self._calls.remember(bookings)
         if self.settings.visitors:
             self._pour_visitors(zone, ahead, roster)
 
@@ -106,8 +115,7 @@ class Cobot:
         zone, now = self._zone(), self._clock.wall()
         ahead = ahead_of(now, self.settings)
         row, passes, running, bookings, numbers = at_once(
-            lambda: self._api.membership(person),
-            lambda: list(self._api.unused_passes_of(person)),
+            *self._of_one(person),
             self._check_ins.running,
             lambda: self._bookings(ahead),
             lambda: numbers or self._numbers(roster),
@@ -115,13 +123,43 @@ class Cobot:
         if row is None:
             return Answer(Word.UNKNOWN, person)
         member = Memberships(zone, self.settings.no_access_plans, now).read(row)
-        self._pour_people({person: member}, numbers, roster)
-        pour_passes_of(member, passes, roster)
-        for session in running:
-            if session.member == person:
-                roster.visit(person, session.since, session.until)
-        pour_bookings(bookings, {person: member}, ahead, roster)
+        self._pour_one(member, passes, Lists(numbers, running, bookings), ahead, roster)
         return Answer(Word.KNOWN, person, member.note)
+
+    def _of_one(self, person: str) -> tuple[Callable[[], Row | None], Callable[[], list[Row]]]:
+        return (
+            lambda: self._api.membership(person),
+            lambda: list(self._api.unused_passes_of(person)),
+        )
+
+    def _pour_one(
+        self, member: Member, passes: list[Row], lists: Lists, ahead: Ahead, roster: Roster
+    ) -> None:
+        self._pour_people({member.id: member}, lists.numbers, roster)
+        pour_passes_of(member, passes, roster)
+        for session in lists.running:
+            if session.member == member.id:
+                roster.visit(member.id, session.since, session.until)
+        pour_bookings(lists.bookings, {member.id: member}, ahead, roster)
+
+    def routes(self) -> Sequence[Route]:
+        return self._calls.routes()
+
+    def read_again(self, hints: Collection[Hint], roster: Roster) -> ReadAgain:
+        """Lists once for all of them, then each member."""
+        zone, now = self._zone(), self._clock.wall()
+        ahead = ahead_of(now, self.settings)
+        numbers, running, bookings = at_once(
+            lambda: self._numbers(roster), self._check_ins.running, lambda: self._bookings(ahead)
+        )
+        lists = Lists(numbers, running, bookings)
+        people, all_found = self._calls.concerned(hints, lists)
+        asked = at_once(*(call for person in people for call in self._of_one(person)))
+        reading = Memberships(zone, self.settings.no_access_plans, now)
+        for row, passes in zip(asked[::2], asked[1::2], strict=True):
+            if row is not None:
+                self._pour_one(reading.read(row), passes, lists, ahead, roster)
+        return ReadAgain(frozenset(people), all_found)
 
     def check_in(self, check_in: CheckIn) -> Outcome:
         if check_in.person.startswith(_VISITOR):
@@ -199,6 +237,8 @@ class Cobot:
             yield "read_bookings"
         if s.visitors:
             yield from ("read_external_bookings", "read_resources")
+        if s.webhook_url:
+            yield from ("read_subscriptions", "write_subscriptions")
 
 
 def _lacking(scopes: set[str], wanted: Iterable[str]) -> list[str]:

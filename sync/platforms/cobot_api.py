@@ -31,9 +31,11 @@ _LIMITS = (
         Limit(f"GET /api/{path}", 60, _MINUTE)
         for path in (
             *("check_in_tokens", "time_passes/unused", "check_ins", "work_sessions"),
-            *("custom_fields", "bookings", "resources"),
+            *("custom_fields", "bookings", "resources", "subscriptions"),
         )
     ),
+    Limit("POST /api/subscriptions", 60, _MINUTE),
+    Limit("DELETE /api/subscriptions/[^/]+", 60, _MINUTE),
 )
 
 # To a check-in: whatever says that it was or was not made, rather than that something is broken.
@@ -133,6 +135,20 @@ class CobotApi:
         """Check someone in, now."""
         path = f"/api/memberships/{quote(member, safe='')}/work_sessions"
         return self._line.request("POST", path, accept=_ANSWERS)
+
+    def subscriptions(self) -> Iterator[Row]:
+        """Whom Cobot calls, of this token's user and application."""
+        return self._list("subscription", "subscriptions")
+
+    def subscribe(self, event: str, callback: str) -> Reply:
+        """201: made; 409: there already; 422: there is no such event."""
+        body = {"event": event, "callback_url": callback}
+        accept = (200, 201, 409, 422)
+        return self._line.request("POST", "/api/subscriptions", json=body, accept=accept)
+
+    def unsubscribe(self, subscription: str) -> None:
+        path = f"/api/subscriptions/{quote(subscription, safe='')}"
+        self._line.request("DELETE", path, accept=(200, 204, 404))
 
     def scopes(self) -> set[str] | None:
         """What our token may do; None where that cannot be asked for."""

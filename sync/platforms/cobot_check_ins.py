@@ -30,6 +30,7 @@ class Session:
     member: str
     since: float
     until: float
+    id: str = ""
 
     def overlaps(self, since: float, until: float) -> bool:
         return self.since <= until and since <= self.until
@@ -121,7 +122,8 @@ def _sessions(rows: Iterable[Row]) -> Iterator[Session]:
     for row in rows:
         member = member_of(row)
         if member is not None:  # else a visitor's, who has no membership
-            yield Session(member, row.moment("valid_from"), row.moment("valid_until"))
+            known = row.id() if "id" in row else ""
+            yield Session(member, row.moment("valid_from"), row.moment("valid_until"), known)
 
 
 def _started(reply: Reply, member: str, now: float) -> Session | None:

@@ -67,6 +67,11 @@ class CobotSettings(PlatformCommon):
     visitors: bool = Field(
         default=False, description="visitors with a booking get a PIN (needs Cobot's add-on)"
     )
+    webhook_url: str | None = Field(
+        default=None,
+        description="where the internet reaches syncd, e.g. 'https://door.example.org': then Cobot "
+        "calls when something changes",
+    )
     ca_file: Location | None = Field(
         default=None, description="certificates of the authority to trust, instead of the usual"
     )
@@ -78,10 +83,10 @@ class CobotSettings(PlatformCommon):
         inferred = host.removesuffix(_HOST) if host.endswith(_HOST) else None
         return self.subdomain or inferred
 
-    @field_validator("url", "www_url", "api2_url")
+    @field_validator("url", "www_url", "api2_url", "webhook_url")
     @classmethod
-    def _sound(cls, value: str) -> str:
-        return web_address(value)
+    def _sound(cls, value: str | None) -> str | None:
+        return None if value is None else web_address(value)
 
     @model_validator(mode="after")
     def _enough(self) -> Self:

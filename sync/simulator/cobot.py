@@ -7,13 +7,12 @@ import hmac
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from controller.model import Hours
 from sync.simulator import cobot_said as said
-from sync.simulator.cobot_people import USUAL, populate
+from sync.simulator.cobot_hooks import subscriptions
+from sync.simulator.cobot_life import LivingSpace
 from sync.simulator.cobot_space import (
     WHOLE_DAY,
     Booking,
@@ -27,7 +26,7 @@ from sync.simulator.cobot_space import (
     Visitor,
     bookings_between,
 )
-from sync.simulator.server import Request, Response, SimulatedPlatform
+from sync.simulator.server import Request, Response
 
 __all__ = [
     "WHOLE_DAY",
@@ -44,12 +43,12 @@ __all__ = [
 SCOPES = (
     *("read_memberships", "checkin_tokens", "read_check_ins", "write_check_ins"),
     *("read_time_passes", "read_custom_fields", "read_bookings", "read_resources", "read_plans"),
-    "read_external_bookings",
+    *("read_external_bookings", "read_subscriptions", "write_subscriptions"),
 )
 
 
-class SimulatedCobot(SimulatedPlatform):
-    """One space at Cobot. `space` may be changed at any time, under `lock`.
+class SimulatedCobot(LivingSpace):
+    """One space at Cobot.
 
     `limits` switches on Cobot's rate limits, in the time of `now`. `addon`: the space pays for
     external bookings. `page_size` is the most that a page of the second API holds.
@@ -65,10 +64,7 @@ class SimulatedCobot(SimulatedPlatform):
         limits: bool = False,
         keep_log: bool = True,
     ) -> None:
-        super().__init__(keep_log=keep_log)
-        self.space = Space(now, subdomain, zone)
-        for plan in USUAL:
-            self.space.add_plan(plan)
+        super().__init__(Space(now, subdomain, zone), keep_log=keep_log)
         self.token = token
         self.scopes = set(SCOPES)
         self.limits = limits
@@ -76,96 +72,6 @@ class SimulatedCobot(SimulatedPlatform):
         self.page_size = 200
         self.names_pass_holders = True  # does the list of all unused passes say whose they are?
         self._lately: dict[str, deque[float]] = {}
-
-    @property
-    def now(self) -> Callable[[], float]:
-        """The time in the space, and of every stamp."""
-        return self.space.now
-
-    @now.setter
-    def now(self, now: Callable[[], float]) -> None:
-        with self.lock:
-            self.space.now = now
-
-    @property
-    def check_ins(self) -> list[Stay]:
-        """A copy, in order."""
-        with self.lock:
-            return list(self.space.check_ins)
-
-    def add_plan(
-        self, plan_id: str, *types: PassType, name: str = "", hidden: bool = False
-    ) -> Plan:
-        with self.lock:
-            return self.space.add_plan(Plan(plan_id, name or plan_id, types, hidden))
-
-    def add_member(
-        self,
-        name: str,
-        plan: Plan | str = "plan-resident",
-        *,
-        cards: Iterable[str] = (),
-        passes: int = 0,
-        starts_at: date | None = None,
-        canceled_to: date | None = None,
-        **more: Any,
-    ) -> Member:
-        """A member with these check-in tokens and so many bought passes; `more` as in `Member`.
-
-        The plans are those of `cobot_people.USUAL` and what `add_plan` added; an unknown one is
-        unlimited.
-        """
-        with self.lock:
-            if isinstance(plan, str):
-                plan = self.space.plans.get(plan) or self.space.add_plan(Plan(plan, plan))
-            member = Member(more.pop("id", None) or self.space.made("m"), name, plan, **more)
-            member.starts_at, member.canceled_to = starts_at, canceled_to
-            self.space.members[member.id] = member
-            self.space.tokens += [(card, member.id) for card in cards]
-            self.space.field_labels += [
-                label for label in member.fields if label not in self.space.field_labels
-            ]
-            for _ in range(passes):
-                self.space.add_pass(member.id)
-            return member
-
-    def add_pass(
-        self, member: Member, *, expires_at: float | None = None, hours: Hours = WHOLE_DAY
-    ) -> TimePass:
-        with self.lock:
-            return self.space.add_pass(member.id, expires_at=expires_at, hours=hours)
-
-    def remove_member(self, member: Member) -> None:
-        with self.lock:
-            del self.space.members[member.id]
-            self.space.tokens = [row for row in self.space.tokens if row[1] != member.id]
-
-    def book(
-        self,
-        resource: str,
-        start: float,
-        end: float,
-        member: Member | None = None,
-        visitor: str | None = None,
-    ) -> Booking:
-        """A room for a member, for a visitor of that name, or for neither."""
-        with self.lock:
-            self.space.resources.setdefault(resource, resource)
-            one = Booking(self.space.made("bk"), resource, start, end)
-            one.member = member.id if member else None
-            one.visitor = Visitor(self.space.made("eb"), visitor) if visitor else None
-            self.space.bookings.append(one)
-            return one
-
-    def check_in(self, member: Member) -> Stay:
-        """Someone checks in by themselves, by the app or at the desk."""
-        with self.lock:
-            return self.space.check_in(member)
-
-    def populate(self, seed: int, count: int = 36) -> None:
-        """Add so many invented members, with plans, passes, cards and bookings."""
-        with self.lock:
-            populate(self.space, seed, count)
 
     def empty(self, request: Request) -> Response:
         if request.path.startswith("/api/"):
@@ -278,7 +184,7 @@ class SimulatedCobot(SimulatedPlatform):
 
     def _started(self, member: Member) -> Response:
         try:
-            stay = self.space.check_in(member)
+            stay = self._check_in(member)
         except Refused as refused:
             return Response(422, {"base": [str(refused)]})
         return Response(201, said.check_in(stay, member.name))
@@ -294,6 +200,9 @@ class SimulatedCobot(SimulatedPlatform):
     def _resources(self, _request: Request, _path: Mapping[str, str]) -> Response:
         rooms = self.space.resources.items()
         return Response(body=[{"id": room, "name": name, "hidden": False} for room, name in rooms])
+
+    def _subscriptions(self, request: Request, path: Mapping[str, str]) -> Response:
+        return subscriptions(self.calls, request, path.get("id", ""))
 
     def _bookings(self, request: Request, _path: Mapping[str, str]) -> Response:
         since, until = _asked(request, "from"), _asked(request, "to")
@@ -360,6 +269,9 @@ _ROUTES = (
     _Route("POST", f"{_ONE}/work_sessions", "write_check_ins", _C._start),
     _Route("GET", "/api/custom_fields", "read_custom_fields", _C._custom_fields),
     _Route("GET", "/api/plans", None, _C._plans),
+    _Route("GET", "/api/subscriptions", "read_subscriptions", _C._subscriptions),
+    _Route("POST", "/api/subscriptions", "write_subscriptions", _C._subscriptions),
+    _Route("DELETE", "/api/subscriptions/(?P<id>.+)", "write_subscriptions", _C._subscriptions),
     _Route("GET", "/api/resources", "read_resources", _C._resources),
     _Route("GET", "/api/bookings", "read_bookings", _C._bookings),
     _Route("GET", "/spaces/(?P<space>[^/]+)/bookings", "read_bookings", _C._booking_records),
