@@ -23,7 +23,7 @@ from sync.platforms import PLATFORMS
 
 ROOT = Path(__file__).parent.parent
 PRODUCT = ("controller", "sync", "hw")
-EVERYTHING = (*PRODUCT, "tests", "bench")
+EVERYTHING = (*PRODUCT, "tests", "bench", "release")
 
 # Who puts the parts together, and what each may reach besides its own package and `controller`.
 COMPOSES = {
