@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet
 
-.PHONY: run demo test check format bench rig test-machine lock clean
+.PHONY: run demo test check format bench rig test-machine test-install deb lock clean
 
 run: $(READY)
 	@$(BIN)/doorward sandbox
@@ -20,6 +20,10 @@ test: $(READY)
 # Emulated machines; as root. Some of it alone: make test-machine NAMES="relay-killed wiegand"
 test-machine: $(READY)
 	$(BIN)/python -m tests.machine $(NAMES)
+
+# The Debian package in clean Debians with a booted systemd; as root.
+test-install: $(READY)
+	$(BIN)/python -m tests.install
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -37,6 +41,10 @@ bench: $(READY)
 rig: $(READY)
 	@$(BIN)/python -m bench.rig
 
+# dist/doorward_<version>_<arch>.deb; for another architecture: make deb ARCH=arm64
+deb: $(READY)
+	@$(BIN)/python -m release.deb $(if $(ARCH),--arch $(ARCH))
+
 # Needs `uv` on the path; the result is committed, so only a change of dependencies needs it.
 lock:
 	uv pip compile $(LOCK) pyproject.toml -o requirements.lock
@@ -50,4 +58,4 @@ $(READY): pyproject.toml requirements-dev.lock
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis var
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis var

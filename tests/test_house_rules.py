@@ -24,7 +24,7 @@ from sync.webhooks import Standing
 
 ROOT = Path(__file__).parent.parent
 PRODUCT = ("controller", "sync", "hw")
-EVERYTHING = (*PRODUCT, "tests", "bench")
+EVERYTHING = (*PRODUCT, "tests", "bench", "release")
 
 # Who puts the parts together, and what each may reach besides its own package and `controller`.
 COMPOSES = {

@@ -3,13 +3,23 @@
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from tests.machine.images import Images
 
 GRACE = 10.0  # seconds that a machine has to go down by itself
 
 
-def container(images: Images, log: Path, seconds: float, look: Callable[[], None]) -> bool:
+class Contained(Protocol):
+    """A whole Debian, and what it sees as /lab."""
+
+    @property
+    def root(self) -> Path: ...
+    @property
+    def share(self) -> Path: ...
+
+
+def container(images: Contained, log: Path, seconds: float, look: Callable[[], None]) -> bool:
     """A real systemd on this machine's kernel, with no network and no devices."""
     command = [
         *("systemd-nspawn", "--quiet", "--boot", "--directory", str(images.root)),

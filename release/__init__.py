@@ -1,0 +1,1 @@
+"""How the product is put into technicians' hands: packages and images. Not a part of it."""

@@ -1,0 +1,266 @@
+"""`python -m release.deb`: the Debian package, with an environment of its own inside.
+
+Everything that is installed comes from `requirements-hardware.lock`, by its hashes, at build time;
+nothing is downloaded where it is installed, and nothing foreign runs while it is built, so that any
+machine builds it for any architecture. One package serves every Debian of `PYTHONS`: compiled
+modules carry their Python's version in their names and lie side by side.
+
+Layout: /usr/lib/doorward is a virtual environment on the system's python3, /usr/bin/doorward starts
+it; beside it units, udev rules, users, shell completion, man page, documents.
+"""
+
+import argparse
+import gzip
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from release.manual import completion, manual
+
+ROOT = Path(__file__).parent.parent
+BUILD = ROOT / "build" / "deb"
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "armhf": "armv7l"}  # Debian's name → Python's
+PYTHONS = ("3.11", "3.12", "3.13")  # Debian 12, Ubuntu 24.04, Debian 13
+GLIBCS = range(17, 37)  # 2.17 … 2.36, which is Debian 12's
+HOME = "usr/lib/doorward"
+SITE = f"{HOME}/lib/python{PYTHONS[0]}/site-packages"  # the other Pythons' is a link to it
+UNNEEDED = ("bin", "**/__pycache__", "**/tests", "**/direct_url.json")
+LAUNCHER = f"""\
+#!/{HOME}/bin/python3 -I
+import sys
+
+from controller.cli import main
+
+sys.exit(main())
+"""
+COPIED = {
+    "systemd/doorward-controller.service": "usr/lib/systemd/system/doorward-controller.service",
+    "systemd/doorward-sync.service": "usr/lib/systemd/system/doorward-sync.service",
+    "systemd/doorward.sysusers": "usr/lib/sysusers.d/doorward.conf",
+    "systemd/doorward.rules": "usr/lib/udev/rules.d/60-doorward.rules",
+}
+CONTROL = """\
+Package: doorward
+Version: {version}
+Architecture: {arch}
+Maintainer: The Doorward developers <doorward@localhost>
+Depends: python3 (>= 3.11), python3 (<< 3.14), systemd (>= 252), udev, ca-certificates
+Recommends: systemd-timesyncd | time-daemon
+Section: net
+Priority: optional
+Installed-Size: {size}
+Description: offline-first access controller for doors
+ Decides on card scans beside the door, from a local cache that it keeps fresh
+ from membership platforms (Cobot, Hive, Nexudus), and tells them afterwards who
+ came. The doors keep working while the internet is down.
+"""
+
+
+def main() -> int:
+    words = argparse.ArgumentParser(prog="python -m release.deb", description=__doc__)
+    words.add_argument("--arch", choices=MACHINES, default=_own_architecture())
+    words.add_argument("--out", type=Path, default=ROOT / "dist", help="folder (default: dist)")
+    words.add_argument(
+        "--built", type=Path, help="folder of wheels built for what has none for this architecture"
+    )
+    asked = words.parse_args()
+    print(build(asked.arch, asked.out, asked.built))
+    return 0
+
+
+def build(arch: str, out: Path, built: Path | None = None) -> Path:
+    """The package's path. Raises `CalledProcessError` if a tool fails, which says why itself."""
+    tree = BUILD / arch
+    shutil.rmtree(tree, ignore_errors=True)
+    _environment(tree, arch, built)
+    for source, target in COPIED.items():
+        _write(tree / target, (ROOT / source).read_bytes())
+    _documents(tree)
+    for script in sorted((ROOT / "release" / "debian").iterdir()):
+        filled = script.read_text().replace("@VERSION@", version())
+        mode = 0o644 if script.name == "triggers" else 0o755
+        _write(tree / "DEBIAN" / script.name, filled.encode(), mode)
+    size = sum(path.lstat().st_size for path in tree.rglob("*")) // 1024
+    control = CONTROL.format(version=version(), arch=arch, size=size)
+    _write(tree / "DEBIAN/control", control.encode())
+    out.mkdir(parents=True, exist_ok=True)
+    package = out / f"doorward_{version()}_{arch}.deb"
+    _run("dpkg-deb", "--root-owner-group", "-Zxz", "--build", tree, package)
+    return package
+
+
+def relabelled(package: Path, newer: str) -> Path:
+    """The same package under another version: what an upgrade is tried with."""
+    tree = BUILD / "relabelled"
+    shutil.rmtree(tree, ignore_errors=True)
+    _run("dpkg-deb", "--raw-extract", package, tree)
+    for name in ("control", "preinst"):
+        file = tree / "DEBIAN" / name
+        file.write_text(file.read_text().replace(version(), newer))
+    made = package.with_name(package.name.replace(version(), newer))
+    _run("dpkg-deb", "--root-owner-group", "-Zgzip", "--build", tree, made)
+    return made
+
+
+def version() -> str:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        return str(tomllib.load(file)["project"]["version"])
+
+
+def _environment(tree: Path, arch: str, built: Path | None) -> None:
+    home, site = tree / HOME, tree / SITE
+    site.mkdir(parents=True)
+    for python in PYTHONS:
+        part = BUILD / f"{arch}-{python}"
+        shutil.rmtree(part, ignore_errors=True)
+        _install(part, arch, python, built)
+        merge(part, site)
+        if python != PYTHONS[0]:
+            (home / "lib" / f"python{python}").symlink_to(f"python{PYTHONS[0]}")
+    _ourselves(site)
+    _write(home / "pyvenv.cfg", b"home = /usr/bin\ninclude-system-site-packages = false\n")
+    (home / "bin").mkdir()
+    (home / "bin/python3").symlink_to("/usr/bin/python3")
+    _write(tree / "usr/bin/doorward", LAUNCHER.encode(), mode=0o755)
+
+
+def _install(part: Path, arch: str, python: str, built: Path | None) -> None:
+    """Download and unpack what the lock names, for that Python on that machine."""
+    machine = MACHINES[arch]
+    platforms = [f"--platform=manylinux_2_{minor}_{machine}" for minor in GLIBCS]
+    lock = ROOT / "requirements-hardware.lock"
+    if built:
+        lock = without(lock, built, part.with_suffix(".lock"))
+        # Their hashes are of the sources that they were built from.
+        _pip(
+            "--no-deps",
+            "--no-index",
+            *platforms,
+            f"--python-version={python}",
+            f"--target={part}",
+            *(f"{wheel}" for wheel in sorted(built.glob(f"*-cp{python.replace('.', '')}-*.whl"))),
+        )
+    _pip(
+        "--require-hashes",
+        "--no-deps",
+        *platforms,
+        f"--python-version={python}",
+        f"--target={part}",
+        f"--requirement={lock}",
+    )
+
+
+def without(lock: Path, built: Path, target: Path) -> Path:
+    """The lock less what was built by hand."""
+    names = {wheel.name.partition("-")[0].lower() for wheel in built.glob("*.whl")}
+    kept, keep = [], True
+    for line in lock.read_text().splitlines():
+        if not line.startswith((" ", "#")):
+            keep = line.partition("==")[0].lower() not in names
+        if keep:
+            kept.append(line)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text("\n".join(kept))
+    return target
+
+
+def merge(part: Path, site: Path) -> None:
+    """Add another Python's files: the same, or with names of their own. Raises `ValueError`."""
+    for pattern in UNNEEDED:
+        for path in part.glob(pattern):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in sorted(part.rglob("*")):
+        there = site / path.relative_to(part)
+        if path.is_dir():
+            there.mkdir(exist_ok=True)
+        elif not there.exists():
+            shutil.copy2(path, there)
+        elif path.read_bytes() != there.read_bytes() and ".dist-info" not in str(there):
+            raise ValueError(f"{there.relative_to(site)} differs between Pythons: cannot share it")
+
+
+def _ourselves(site: Path) -> None:
+    wheels = BUILD / "own"
+    shutil.rmtree(wheels, ignore_errors=True)
+    _run(
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+        wheels,
+        ROOT,
+    )
+    (wheel,) = wheels.glob("*.whl")
+    shutil.unpack_archive(wheel, site, "zip")
+
+
+def _documents(tree: Path) -> None:
+    shelf = tree / "usr/share/doc/doorward"
+    for path in sorted((ROOT / "docs").rglob("*")):
+        if path.is_file():
+            _write(shelf / path.relative_to(ROOT / "docs"), path.read_bytes())
+    _write(shelf / "README.md", (ROOT / "README.md").read_bytes())
+    _write(shelf / "changelog.gz", _packed((ROOT / "CHANGELOG.md").read_bytes()))
+    _write(shelf / "examples/doorward.toml", _example())
+    _write(tree / "usr/share/man/man1/doorward.1.gz", _packed(manual(version()).encode()))
+    for shell, place in completion_places():
+        _write(tree / place, completion(shell).encode())
+    (tree / "etc/doorward").mkdir(mode=0o750, parents=True)
+
+
+def completion_places() -> Iterator[tuple[str, str]]:
+    """Each shell, and where Debian has it look for completion."""
+    yield "bash", "usr/share/bash-completion/completions/doorward"
+    yield "zsh", "usr/share/zsh/vendor-completions/_doorward"
+    yield "fish", "usr/share/fish/vendor_completions.d/doorward.fish"
+
+
+def _example() -> bytes:
+    from controller.config_example import EXAMPLE
+
+    return EXAMPLE.encode()
+
+
+def _packed(content: bytes) -> bytes:
+    return gzip.compress(content, 9, mtime=0)
+
+
+def _write(path: Path, content: bytes, mode: int = 0o644) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    path.chmod(mode)
+
+
+def _own_architecture() -> str:
+    shown = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, check=True)
+    return shown.stdout.decode().strip()
+
+
+def _pip(*words: str) -> None:
+    _run(
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-compile",
+        "--only-binary=:all:",
+        "--implementation=cp",
+        *words,
+    )
+
+
+def _run(*command: str | Path) -> None:
+    subprocess.run([str(word) for word in command], check=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

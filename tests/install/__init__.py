@@ -1,0 +1,1 @@
+"""The Debian package, installed for real: `python -m tests.install`, as root."""
