@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.errors import ConfigError, DoorwardError, Unavailable
+from controller.errors import DoorwardError, Unavailable
 from controller.model import Kind
 from sync.platform import ByHand, Taken
 from sync.simulator.server import Fault
@@ -39,7 +39,7 @@ class TestACardIsEnrolled:
     def test_a_minute_later_it_is_forgotten(self, tmp_path: Path) -> None:
         with desk_house(tmp_path) as (place, _, ben):
             place.scan("front", NEW)
-            assert stranger(place)["card"] == "…002A"
+            assert (stranger(place) or {})["card"] == "…002A"
             place.clock.advance(61)
             assert stranger(place) is None
             desk = Desk(place, ben, seconds=0.05)
@@ -277,8 +277,8 @@ class TestReplacing:
         self, tmp_path: Path
     ) -> None:
         with desk_house(tmp_path) as (place, ada, _):
-            with pytest.raises(ConfigError, match="no card that ends in BEEF; they have: …0011"):
-                Desk(place, ada, replaces="BEEF").result()
+            refusal = Desk(place, ada, replaces="BEEF").refusal()
+            assert "no card that ends in BEEF; they have: …0011" in refusal
 
 
 def test_whoever_went_away_enrols_nothing(tmp_path: Path) -> None:
