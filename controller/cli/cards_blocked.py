@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from controller.cli.desk import at_desk
-from controller.cli.inputs import json_option
+from controller.cli.inputs import complete_doors, json_option
 from controller.cli.output import iso, local, masked_cards, plain, print_json, print_table
 from controller.cli.reach import cache_of, configured
 from controller.cli.whom import person_meant
@@ -20,10 +20,13 @@ _WHOSE = click.option("--person", default="", help="Whose it is; CARD is then it
 @click.command("block")
 @click.argument("card", default="")
 @_WHOSE
+@click.option(
+    "--door", default="", shell_complete=complete_doors, help="Whose reader sends CARD so."
+)
 @click.option("--reason", "why", default="lost", show_default=True, help="Why, in a word.")
 @json_option
 @click.pass_context
-def block_command(context: click.Context, card: str, person: str, why: str) -> None:
+def block_command(context: click.Context, card: str, person: str, door: str, why: str) -> None:
     """Block a lost card here at once, offline too: by its number, or by whose it is and its end.
 
     CARD is a number as a reader sends it or a platform has it (- reads it from standard input, so
@@ -31,7 +34,8 @@ def block_command(context: click.Context, card: str, person: str, why: str) -> N
     characters; without CARD it is the only one they have. It stays blocked until unblocked.
     """
     config = configured(context)
-    done = at_desk(context, config, {"do": "block", "why": why, **_meant(config, card, person)})
+    how = {"why": why, "door": door, **_meant(config, card, person)}
+    done = at_desk(context, config, {"do": "block", **how})
     if context.obj.json:
         print_json(_as_data(done))
     else:
