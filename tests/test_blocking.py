@@ -111,6 +111,7 @@ def test_unblocked_it_opens_what_the_platforms_say(
 def test_of_several_one_must_be_named(place: House, ada: Member) -> None:
     for number in (ADA, "0000000099"):
         block_card(place.office, number, "lost", "ida", "front")
+        place.clock.advance(1)
     with pytest.raises(ConfigError, match="could be …0011 Ada Ruiz, …0063; say which"):
         unblock(place.office, "pim")
 
