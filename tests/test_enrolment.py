@@ -209,12 +209,13 @@ class TestThePlatformIsUnwell:
             place.sync()
             assert place.scan("front", NEW) == "granted"
 
-    def test_its_words_never_repeat_the_number(self, tmp_path: Path) -> None:
+    def test_what_it_refuses_is_told_in_its_words(self, tmp_path: Path) -> None:
         with desk_house(tmp_path) as (place, _, ben):
             place.scan("front", NEW)
             place.cobot.fault = Fault("status", TOKENS, method="POST", status=422)
             with pytest.raises(DoorwardError, match="Cobot refuses the card: simulated fault"):
                 Desk(place, ben).result()
+            assert place.scan("front", NEW) == UNKNOWN
 
 
 class TestByHand:

@@ -16,7 +16,7 @@ _SHOWN = 10  # people of whom one must be chosen
 def person_meant(config: "Config", cache: "Cache", who: str, platform: str = "") -> Person:
     """The one person meant, of this platform if one is named. UsageError lists all there are."""
     who = who.strip()
-    if found := exactly(config, cache, who):
+    if (found := exactly(config, cache, who)) and platform in ("", found.platform):
         return found
     return called(cache, who, platform) or one([], who)
 
