@@ -51,7 +51,7 @@ def block_hash(office: Office, card: HashedCard, whom: Person, why: str, author:
     if not fresh:
         return next(each for each in desk_blocks.listed(desk) if each.hash == hashed)
     _note(office, Kind.CARD_BLOCKED, block, author)
-    log.warning("card blocked", card=block.masked, name=block.name, author=author)
+    log.warning("card blocked", card=block.masked, person=block.person, author=author)
     return block
 
 
@@ -77,7 +77,7 @@ def unblock(
     desk_blocks.remove(desk, block.hash)
     office.enforce_blocks()
     _note(office, Kind.CARD_UNBLOCKED, block, author)
-    log.warning("card unblocked", card=block.masked, name=block.name, author=author)
+    log.warning("card unblocked", card=block.masked, person=block.person, author=author)
     return block
 
 
