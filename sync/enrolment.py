@@ -17,7 +17,7 @@ import structlog
 
 from controller.cards import card_hash, mask
 from controller.control import Say, converse
-from controller.errors import ConfigError, DoorwardError
+from controller.errors import ConfigError, DoorwardError, Unavailable
 from controller.model import Kind, Person
 from controller.question import Question
 from sync.blocking import block_hash, owners, persons_card
@@ -165,6 +165,11 @@ def _written(line: Line, whom: Person, canonical: str, say: Say) -> str:
         raise DoorwardError(f"{whom.platform}: cards cannot be registered there from here")
     try:
         return platform.register_card(whom.key, canonical)
+    except Unavailable as error:
+        if error.maybe_sent:
+            raise
+        why = "Nothing was registered: enrol the same card again when the line is back"
+        raise Unavailable(f"{error}. {why}", retry_after=error.retry_after) from error
     except ByHand as error:
         say({"say": "by_hand", "entry": f"For {whom.name}. {error.entry}"})
         raise ByHand(

@@ -185,7 +185,7 @@ class TestThePlatformIsUnwell:
         with desk_house(tmp_path) as (place, _, ben):
             place.scan("front", NEW)
             place.cobot.cut()
-            with pytest.raises(Unavailable):
+            with pytest.raises(Unavailable, match="Nothing was registered: enrol the same card"):
                 Desk(place, ben).result()
             assert place.events(Kind.CARD_ENROLLED) == []
             place.cobot.mend()
@@ -206,7 +206,7 @@ class TestThePlatformIsUnwell:
         with desk_house(tmp_path) as (place, _, ben):
             place.scan("front", NEW)
             place.cobot.fault = Fault("status", TOKENS, times=1, method="POST", status=500)
-            with pytest.raises(Unavailable, match="Cobot answers 500"):
+            with pytest.raises(Unavailable, match=r"Cobot answers 500\. Nothing was registered"):
                 Desk(place, ben).result()
             assert tokens(place, ben) == []
             Desk(place, ben).result()
@@ -307,6 +307,23 @@ class TestReplacing:
         with desk_house(tmp_path) as (place, ada, _):
             refusal = Desk(place, ada, replaces="BEEF").refusal()
             assert "no card that ends in BEEF; they have: …0011" in refusal
+
+
+def test_the_journal_hears_later_of_what_was_done_as_the_controller_ended(tmp_path: Path) -> None:
+    with desk_house(tmp_path) as (place, _, ben):
+        place.scan("front", NEW)
+        socket = place.config.run / "door.sock"
+
+        def say(told: dict[str, object]) -> None:
+            if told["say"] == "registering":
+                socket.rename(tmp_path / "away")
+
+        assert Desk(place, ben, say=say).result().to_do == ()
+        assert place.events(Kind.CARD_ENROLLED) == []
+        (tmp_path / "away").rename(socket)
+        place.office.note_settled()
+        place.office.note_settled()
+        assert len(place.events(Kind.CARD_ENROLLED)) == 1
 
 
 def test_whoever_went_away_enrols_nothing(tmp_path: Path) -> None:
