@@ -7,6 +7,7 @@ from typing import Any
 from controller.control import Answer, Command, Request, Say
 from controller.errors import ConfigError, DoorwardError
 from controller.question import Question
+from sync.card_commands import CardCommands
 from sync.line import Report
 from sync.office import Office, named
 from sync.ordering import ACTS, minder_of, ordering
@@ -28,6 +29,7 @@ class SyncCommands:
             "dismiss": self.dismiss,
             "ask": self.ask,
             "webhooks": self.webhooks,
+            **CardCommands(self._office).table(),
         }
 
     def status(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002

@@ -11,6 +11,7 @@ from controller.cards import CardFormat, card_hash, mask
 from controller.cli.explained import Case, decided
 from controller.cli.output import masked_cards
 from controller.cli.reach import cache_of, clock_of, journal_of, key_of
+from controller.cli.whom import called, exactly, shown
 from controller.errors import ConfigError, StoreError
 from controller.journal import History
 from controller.knowledge import Knowledge, Past
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from controller.cache import Cache
     from controller.config import Config
 
-_SHOWN = 10  # people of whom one must be chosen
 _NO_PIN = 8  # characters; what is shorter may be typed at a keypad
 
 
@@ -82,13 +82,13 @@ class _Question:
     know: Knowledge
 
     def answers(self, who: str) -> list[Answer]:
-        if person := self._exactly(who):
+        if person := exactly(self.config, self.cache, who):
             return list(self._of_person(person))
         cards, without_key = self._of_card(who)
         if any(answer.known for answer in cards):
             return sorted(cards, key=lambda answer: not answer.known)
         try:
-            if person := self._called(who):
+            if person := called(self.cache, who):
                 return list(self._of_person(person))
         except StoreError:
             if not any(answer.case for answer in cards):
@@ -97,28 +97,8 @@ class _Question:
             raise without_key
         if not any(answer.case for answer in cards):
             why = "; ".join(f"{answer.whom}: {answer.obstacle}" for answer in cards)
-            raise click.UsageError(
-                f"nobody is called {_shown(who)}, and it is no card here ({why})"
-            )
+            raise click.UsageError(f"nobody is called {shown(who)}, and it is no card here ({why})")
         return cards
-
-    def _exactly(self, who: str) -> Person | None:
-        """Somebody written as platform/key or as a masked card."""
-        platform, slash, key = who.partition("/")
-        if slash and platform in self.config.platforms:
-            found = [f.person for f in self.cache.people(key, limit=-1)]
-            return _one([p for p in found if (p.platform, p.key) == (platform, key)], who)
-        if who.startswith(("…", "...")):
-            last = who.lstrip("….").casefold()
-            listed = self.cache.people(last, limit=-1)
-            return _one([f.person for f in listed if last in map(str.casefold, f.cards)], who)
-        return None
-
-    def _called(self, who: str) -> Person | None:
-        """The one person whose name or key is this, or has it as a part."""
-        found = [each.person for each in self.cache.people(who, limit=1000)]
-        same = [p for p in found if who.casefold() in (p.name.casefold(), p.key.casefold())]
-        return _one(same or found, who) if found else None
 
     def _of_person(self, person: Person) -> Iterator[Answer]:
         """One answer for all cards to which the door says the same."""
@@ -160,21 +140,6 @@ class _Question:
 
     def _decided(self, facts: Facts) -> Case:
         return decided(self.rules, self.mode, facts, self.now)
-
-
-def _one(found: list[Person], who: str) -> Person:
-    if not found:
-        raise click.UsageError(f"nobody is known as {_shown(who)}; try doorward people")
-    if len(found) > 1:
-        some = ", ".join(f"{p.name} ({p.platform}/{p.key})" for p in found[:_SHOWN])
-        more = " …" if len(found) > _SHOWN else ""
-        raise click.UsageError(f"{_shown(who)} could be {some}{more}; say which: platform/key")
-    return found[0]
-
-
-def _shown(who: str) -> str:
-    """As typed, unless it may be a card number."""
-    return "that" if any(c.isdigit() for c in who) else repr(who)
 
 
 def _masked(typed: str, canonical: str = "") -> str:
