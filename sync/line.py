@@ -162,6 +162,8 @@ class Line:
                 if not dry_run:
                     if not accept:
                         self._guard(changes)
+                    if isinstance(self.platform, Hearing):
+                        self.platform.accepted()
                     staging.apply(changes, self._roll(now, chain, watermark))
                     self._in_force(began)
             return Report(self.platform.name, changes, tuple(staging.warnings), not dry_run)

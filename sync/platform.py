@@ -186,3 +186,6 @@ class Hearing(Protocol):
 
     def pour(self, keys: Iterable[str], roster: Roster) -> None:
         """Pour in what is known of these people; nothing of who is not to be known any more."""
+
+    def accepted(self) -> None:
+        """The roster last fetched is believed, and about to be in force: it may be kept."""
