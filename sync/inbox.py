@@ -10,7 +10,7 @@ one is refused and left as it is, for the doors go on by cache.db meanwhile.
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -202,7 +202,7 @@ class Inbox:
         with self._guard:
             self._db.close()
 
-    def _together(self, *work: tuple[str, list[tuple[object, ...]]]) -> None:
+    def _together(self, *work: tuple[str, Sequence[tuple[object, ...]]]) -> None:
         """Statements, each with its rows, in one transaction."""
         with self._guard:
             try:

@@ -72,11 +72,6 @@ class NexudusApi:
             raise BadReply(f"{what}: {len(ids)} were asked for and others were told of")
         return rows
 
-    def coworkers_with(self, field: str, text: str) -> list[int]:
-        """Numbers of those who may have this in a field; how strictly it is compared is not known."""
-        found = self._pages(COWORKERS, {f"Coworker_{field}": text})
-        return [row.number() for page in found for row in page]
-
     def contracts(self) -> Iterator[Record]:
         return self._rows(CONTRACTS, {"CoworkerContract_Active": "true"})
 

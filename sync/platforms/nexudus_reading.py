@@ -80,26 +80,20 @@ class Reader:
             self._add_plans(keys, states)
         if self._wanted.bookings or self._wanted.visitors:
             self._add_bookings(keys, states)
-        missed = (Problem(keys[row.number("CoworkerId")], row.moment("CreatedOn"))
-                  for row in problems if row.number("CoworkerId") in keys)  # fmt: skip
-        return Reading(turn, states, tuple(missed))
+        about = ((keys.get(row.number("CoworkerId")), row.moment("CreatedOn")) for row in problems)
+        told = tuple(Problem(key, at) for key, at in about if key)
+        return Reading(turn, states, told)
 
     def state(self, row: Record) -> State:
         """One customer, without what other lists say of them."""
         fields = {ours: row.text(theirs) for ours, theirs in FIELDS.items()}
         cards, misfits = self._credentials.kept(fields)
         here = not self._locations or bool(self._locations & set(row.numbers("Businesses")))
-        return {
-            "number": row.number(),
-            "name": row.text("FullName") or f"customer {row.number()}",
-            "active": row.flag("Active") and not row.flag("Archived", default=False),
-            "here": here,
-            "cards": cards,
-            "misfits": misfits,
-            "teams": sorted(row.numbers("Teams")),
-            "held": [],
-            "note": "",
-        }
+        name = row.text("FullName") or f"customer {row.number()}"
+        active = row.flag("Active") and not row.flag("Archived", default=False)
+        state = _state(row.number(), name, cards)
+        teams = sorted(row.numbers("Teams"))
+        return {**state, "active": active, "here": here, "misfits": misfits, "teams": teams}
 
     def _problems(self, roster: Roster) -> list[Record]:
         try:
@@ -129,8 +123,9 @@ class Reader:
                     room.hold(state, self._wanted)
         if self._wanted.visitors and rooms:
             for row in self._api.visitors(self._clock.wall() - _LONGEST_NOTICE):
-                if room := rooms.get(row.number("BookingId")):
-                    states[f"visitor:{row.number()}"] = self._visitor(row, room)
+                booked = rooms.get(row.number("BookingId"))
+                if booked:
+                    states[f"visitor:{row.number()}"] = self._visitor(row, booked)
 
     def _rooms(self) -> Iterator["_Room"]:
         """Bookings that are good now or will be soon; a tentative one is no booking yet."""
@@ -149,10 +144,7 @@ class Reader:
         """One for each booking, with a PIN that need not be asked for again."""
         name = row.text("VisitorFullName") or row.text("VisitorCompanyName") or "visitor"
         pin = self._credentials.hashed(_PIN.canonical(self._pin(f"nexudus {row.number()}")))
-        state: State = {
-            **{"number": 0, "name": name, "active": True, "here": True, "cards": [pin]},
-            **{"misfits": [], "teams": [], "held": [], "note": room.note(self._zone)},
-        }
+        state = _state(0, name, [pin], room.note(self._zone))
         room.hold(state, self._wanted)
         return state
 
@@ -177,6 +169,20 @@ class _Room:
         last = f"{end:%H:%M}" if start.date() == end.date() else f"{end:%Y-%m-%d %H:%M}"
         room = self.name or f"resource {self.resource}"
         return f"visitor: {room}, {start:%Y-%m-%d %H:%M} to {last} {end:%Z}"
+
+
+def _state(number: int, name: str, cards: list[str], note: str = "") -> State:
+    return {
+        "number": number,
+        "name": name,
+        "active": True,
+        "here": True,
+        "cards": cards,
+        "misfits": [],
+        "teams": [],
+        "held": [],
+        "note": note,
+    }
 
 
 def key_of(row: Record) -> str:

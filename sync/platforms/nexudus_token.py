@@ -94,7 +94,7 @@ class Tokens:
             raise Unauthorized(
                 f"{reply.where}: {reply.status}: Nexudus does not accept user and password "
                 f"({_why(reply)}); all that is known stays in force. Log in with them at Nexudus "
-                "(two-factor login must be off for this user), correct the file, then: doorward sync"
+                "(two-factor login must be off for them), correct the file, then: doorward sync"
             )
         return _given(reply)
 
