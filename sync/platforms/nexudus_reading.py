@@ -86,6 +86,9 @@ class Reader:
 
     def state(self, row: Record) -> State:
         """One customer, without what other lists say of them."""
+        for source, _ in self._credentials.places:  # left out is not the same as empty
+            if FIELDS[source] not in row.raw:
+                raise row.bad(FIELDS[source], "a text")
         fields = {ours: row.text(theirs) for ours, theirs in FIELDS.items()}
         cards, misfits = self._credentials.kept(fields)
         here = not self._locations or bool(self._locations & set(row.numbers("Businesses")))

@@ -7,6 +7,7 @@ fail half-way, the old one is used up and the new one lost: then the password se
 
 import json
 import os
+import re
 import threading
 import uuid
 from contextlib import suppress
@@ -120,7 +121,7 @@ def read(path: Path) -> Kept:
     """What is in the file; a new client without a token if there is nothing of use."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         found: dict[str, Any] = json.loads(path.read_text())
-        return Kept(str(uuid.UUID(found["client_id"])), str(found["refresh_token"]))
+        return Kept(str(uuid.UUID(str(found["client_id"]))), str(found["refresh_token"]))
     return Kept(str(uuid.uuid4()))
 
 
@@ -157,8 +158,9 @@ def _given(reply: Reply) -> _Given:
 def _why(reply: Reply) -> str:
     with suppress(BadReply):
         value = reply.json()
-        if isinstance(value, dict) and isinstance(value.get("error"), str):
-            return str(value["error"])[:100]
+        said = value.get("error") if isinstance(value, dict) else None
+        if isinstance(said, str) and re.fullmatch(r"[a-z_]{1,60}", said):  # nothing repeated
+            return said
     return "without a reason"
 
 
