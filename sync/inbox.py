@@ -130,6 +130,12 @@ class Inbox:
         query = "SELECT DISTINCT customer FROM told WHERE platform = ?"
         return [row[0] for row in self._read(query, (platform,))]
 
+    def people(self, platform: str) -> list[str]:
+        """Everybody of whom anything was told or read."""
+        query = """SELECT customer FROM told WHERE platform = ?1
+                   UNION SELECT customer FROM listed WHERE platform = ?1"""
+        return [row[0] for row in self._read(query, (platform,))]
+
     def told(self, platform: str, customers: Iterable[str]) -> Iterator[list[Told]]:
         """All that was told of each of these customers, the newest first; perhaps nothing."""
         query = """SELECT * FROM told WHERE platform = ? AND customer = ?

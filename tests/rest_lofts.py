@@ -22,7 +22,12 @@ DEVICE_KEY = b"k" * 32
 CARD = "32:04A1B2C3"
 JANE = "f1e2d3c4-b5a6-7890-abcd-ef0987654321"
 HOUR, DAY = 3600.0, 86_400.0
-EVERYTHING = {"contracts": True, "bookings": True, "visitors": True, "check_in_at": 501}
+EVERYTHING: dict[str, Any] = {
+    "contracts": True,
+    "bookings": True,
+    "visitors": True,
+    "check_in_at": 501,
+}
 
 
 def otto(**more: Any) -> Coworker:

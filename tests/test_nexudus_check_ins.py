@@ -7,12 +7,17 @@ from typing import Any
 
 import pytest
 
+from controller.config import load
+from controller.daemon import Controller
 from controller.errors import BadReply, DoorwardError, Unauthorized, Unavailable
+from hw import TABLES
+from hw.sim import SimReader
 from sync.platform import LateCheckIn, Outcome, State
 from sync.platforms.nexudus import Nexudus
 from sync.simulator.nexudus_rest import CheckIn, SimulatedNexudusRest
 from sync.simulator.server import Fault
-from tests.fakes import MONDAY
+from tests.fakes import MONDAY, FakeClock
+from tests.lofts import jane, wait_for
 from tests.rest_lofts import (
     DAY,
     EVERYTHING,
@@ -23,6 +28,7 @@ from tests.rest_lofts import (
     entry,
     fetched,
     platform_at,
+    rest_loft,
 )
 
 PATH = "/api/spaces/checkins"
@@ -219,3 +225,35 @@ def test_nobody_is_told_of_unless_the_operator_says_where(
     assert platform.check_in(entry()).state is State.REFUSED
     platform.close()
     assert PATH not in asked(rest)
+
+
+def test_an_entry_in_an_outage_of_days_is_told_with_its_own_times(tmp_path: Path) -> None:
+    """From the scan at the door to the check-in at Nexudus, whose answer is lost the first time."""
+    clock = FakeClock()
+    with (
+        account(clock) as rest,
+        rest_loft(tmp_path, rest, clock, "check_in_at = 501") as space,
+        Controller(load(tmp_path / "doorward.toml", devices=TABLES), clock) as controller,
+    ):
+        space.tell(jane(card="04A1B2C3", businesses=(501,), groups={501: {"main": None}}))
+        rest.cut()
+        front = controller.doors.working["front"]
+        reader = front.parts.readers["main"][0]
+        assert isinstance(reader, SimReader)
+        reader.present("04A1B2C3")
+        assert front.catch_up(5)
+        assert front.last
+        assert front.last[1].checks_in
+        came = clock.wall()
+        clock.advance(2 * DAY)
+        with rest.lock:
+            rest.fault = Fault("lose_answer", PATH, method="POST", times=1)
+        rest.mend()
+
+        def settled() -> bool:
+            clock.advance(60)  # or it would be left in peace for want of an answer
+            return [row["state"] for row in space.cache.deliveries()] == ["sent"]
+
+        wait_for(settled)
+    four = 17 * HOUR  # the day ends at four in the morning, Berlin time
+    assert told(rest) == [(9001, 501, int(came), MONDAY + four)]

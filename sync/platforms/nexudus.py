@@ -82,8 +82,7 @@ class Nexudus:
         )
 
     def told_of(self) -> list[str]:
-        told = self._inbox.customers(self.name)
-        return list(dict.fromkeys((*told, *self._inbox.listed(self.name))))
+        return self._inbox.people(self.name)
 
     def test(self) -> str:
         told = len(self._inbox.customers(self.name))

@@ -38,7 +38,7 @@ class CheckIns:
         # A day more on both sides: it is not documented in which zone the filter reckons.
         since, until = check_in.at - 2 * _DAY, _until(check_in) + _DAY
         return any(
-            row.text("SystemId") == check_in.uuid or self._covers(row, check_in)
+            row.raw.get("SystemId") == check_in.uuid or self._covers(row, check_in)
             for row in self._of(coworker, since, until)
         )
 

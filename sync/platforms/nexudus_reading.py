@@ -80,9 +80,7 @@ class Reader:
             self._add_plans(keys, states)
         if self._wanted.bookings or self._wanted.visitors:
             self._add_bookings(keys, states)
-        about = ((keys.get(row.number("CoworkerId")), row.moment("CreatedOn")) for row in problems)
-        told = tuple(Problem(key, at) for key, at in about if key)
-        return Reading(turn, states, told)
+        return Reading(turn, states, tuple(_told(problems, keys)))
 
     def state(self, row: Record) -> State:
         """One customer, without what other lists say of them."""
@@ -128,7 +126,7 @@ class Reader:
             for row in self._api.visitors(self._clock.wall() - _LONGEST_NOTICE):
                 booked = rooms.get(row.number("BookingId"))
                 if booked:
-                    states[f"visitor:{row.number()}"] = self._visitor(row, booked)
+                    states[f"visitor:{_guest(row)}"] = self._visitor(row, booked)
 
     def _rooms(self) -> Iterator["_Room"]:
         """Bookings that are good now or will be soon; a tentative one is no booking yet."""
@@ -146,7 +144,7 @@ class Reader:
     def _visitor(self, row: Record, room: "_Room") -> State:
         """One for each booking, with a PIN that need not be asked for again."""
         name = row.text("VisitorFullName") or row.text("VisitorCompanyName") or "visitor"
-        pin = self._credentials.hashed(_PIN.canonical(self._pin(f"nexudus {row.number()}")))
+        pin = self._credentials.hashed(_PIN.canonical(self._pin(_guest(row))))
         state = _state(0, name, [pin], room.note(self._zone))
         room.hold(state, self._wanted)
         return state
@@ -199,6 +197,18 @@ def missed(problems: Iterable[Problem], told_at: Callable[[str], float]) -> list
     for problem in problems:
         newest[problem.customer] = max(problem.at, newest.get(problem.customer, 0.0))
     return [key for key, at in newest.items() if told_at(key) < at]
+
+
+def _told(problems: Iterable[Record], keys: Mapping[int, str]) -> Iterator[Problem]:
+    for row in problems:
+        key, at = keys.get(row.number("CoworkerId")), row.moment("CreatedOn")
+        if key and row.flag("IsProblem", default=True):
+            yield Problem(key, at)
+
+
+def _guest(row: Record) -> str:
+    """What a visitor's PIN is worked out from, here and by `doorward people --visitors`."""
+    return f"nexudus-{row.number()}"
 
 
 def _hold(
