@@ -22,8 +22,8 @@ CONTRACTS = "/api/billing/coworkercontracts"
 AUDITS = "/api/sys/coworkeraccesscontrolaudits"
 
 _PAGE = 100  # as many as Nexudus' own pages ask for; its limit is not documented
-_AT_ONCE = 50  # records by their ids: the address must not grow too long
-_MOST_PAGES = 1000
+_AT_ONCE = 100  # records by their ids: the address must not grow too long
+_MOST_PAGES = 10_000
 _REFUSALS = (400, 404, 409, 422)
 Params = Mapping[str, str | int]
 
