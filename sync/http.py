@@ -33,7 +33,7 @@ __all__ = ["Limit", "Line", "Reply", "web_address"]
 _IDLE = 5.0  # seconds; a POST into a connection that died meanwhile leaves its fate open
 _PATIENCE = 90.0  # seconds that a request waits by itself when told to come again later
 _TRIES = 3
-_HIDDEN = 100  # secrets; those of years ago serve nobody any more
+_LEARNED = 100  # secrets; those before them serve nobody any more
 _AGENT = "doorward"
 
 # httpx logs whole addresses at INFO, and an address can hold a key.
@@ -79,8 +79,8 @@ class Line:
         self._headers = _plain({"Accept": "application/json", **(headers or {})})
         self._windows = [_Window(limit) for limit in limits]
         self._guard = threading.Lock()
-        self._secrets: list[str] = []
-        self.hide(*secrets)
+        self._secrets = _forms(secrets)
+        self._learned: deque[str] = deque(maxlen=_LEARNED)
         self._total, self._max_body = total, max_body
         self._attempt = Attempt(clock)
         tls = _tls(ca_file) if self.base_url.startswith("https:") else None
@@ -128,11 +128,8 @@ class Line:
         raise AssertionError("the last attempt returns or raises")
 
     def hide(self, *secrets: str) -> None:
-        """Blot these out of every message from now on."""
-        self._secrets = [
-            *self._secrets,
-            *(form for s in secrets if s for form in {s, quote(s, safe="")}),
-        ][-_HIDDEN:]
+        """Blot these, learned since, out of every message; they serve for a time only."""
+        self._learned.extend(_forms(secrets))
 
     def close(self) -> None:
         self._client.close()
@@ -267,7 +264,7 @@ class Line:
         return f" {text if len(text) <= 200 else text[:199] + '…'}"
 
     def _blotted(self, text: str) -> str:
-        for secret in self._secrets:
+        for secret in (*self._secrets, *self._learned):
             text = text.replace(secret, "****")
         return text
 
@@ -323,6 +320,11 @@ class _Transport(httpx.HTTPTransport):
             keepalive_expiry=_IDLE,
             network_backend=Backend(attempt),
         )
+
+
+def _forms(secrets: Iterable[str]) -> list[str]:
+    """As they are, and as they stand in an address."""
+    return [form for s in secrets if s for form in {s, quote(s, safe="")}]
 
 
 def _plain(headers: dict[str, str]) -> dict[str, str]:

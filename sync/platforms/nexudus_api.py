@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from controller.config import SecretRef
 from controller.errors import BadReply, Unauthorized
 from sync.http import Limit, Line, Reply
 from sync.platform import Surroundings
@@ -32,21 +33,22 @@ class NexudusApi:
     """One Nexudus account, spoken to as one of its administrators."""
 
     def __init__(self, name: str, settings: NexudusApiSettings, around: Surroundings) -> None:
-        limits = (Limit(".*", 1, settings.pause),) if settings.pause else ()
+        secret = around.secret(_key(settings))
         self._line = Line(
             settings.url,
             clock=around.clock,
             wait=around.wait,
-            limits=limits,
+            limits=(Limit(".*", 1, settings.pause),) if settings.pause else (),
+            secrets=(secret,),
             ca_file=settings.ca_file,
         )
-        self.url, self._tokens, self._token = settings.url, None, ""
-        if settings.token:
-            self._token = fixed(around.secret(settings.token))
-            self._line.hide(self._token)
-        elif settings.user and settings.password:
-            path, password = around.data / f"nexudus-{name}.token", around.secret(settings.password)
-            self._tokens = Tokens(self._line, around.clock, path, settings.user, password)
+        self.url, self._token = settings.url, ""
+        self._tokens: Tokens | None = None
+        if settings.user:
+            path = around.data / f"nexudus-{name}.token"
+            self._tokens = Tokens(self._line, around.clock, path, settings.user, secret)
+        else:
+            self._token = fixed(secret)
 
     def close(self) -> None:
         self._line.close()
@@ -150,6 +152,12 @@ class NexudusApi:
         except Unauthorized:
             self._tokens.refused(token)
             return call(headers=_bearer(self._tokens.token()))
+
+
+def _key(settings: NexudusApiSettings) -> SecretRef:
+    key = settings.password or settings.token
+    assert key, "the settings have one of both"
+    return key
 
 
 def _bearer(token: str) -> dict[str, str]:

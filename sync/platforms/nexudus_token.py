@@ -55,7 +55,7 @@ class Tokens:
         self._guard = threading.Lock()
         self._access, self._until = "", 0.0
         self._kept = read(path)
-        line.hide(password, self._kept.refresh)
+        line.hide(self._kept.refresh)
 
     def token(self) -> str:
         """One that serves; asks for one if need be."""
