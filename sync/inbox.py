@@ -155,12 +155,6 @@ class Inbox:
         self._write(_Write("SELECT 1", ()))
         return int(self._read("SELECT number FROM turn", ())[0][0])
 
-    def numbers(self, platform: str) -> dict[str, str]:
-        """Customers by the number that the platform told with them."""
-        query = """SELECT json_extract(state, '$.number'), customer FROM told WHERE platform = ?
-                   ORDER BY customer LIKE 'id:%' DESC"""
-        return {str(number): key for number, key in self._read(query, (platform,)) if number}
-
     def listed(self, platform: str) -> dict[str, Listed]:
         """What was last said of everybody when the platform was asked."""
         query = "SELECT customer, turn, state FROM listed WHERE platform = ?"

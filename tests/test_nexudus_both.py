@@ -241,7 +241,6 @@ def test_an_inbox_of_before_goes_on(tmp_path: Path) -> None:
     old.commit()
     old.close()
     inbox = Inbox(tmp_path / "inbox.db")
-    assert inbox.numbers("loft") == {"9001": JANE}
     turn = inbox.turn()
     inbox.tell(Told("loft", JANE, HERE, 2.0, 2.0, {"number": "9001"}))
     ((row_now,),) = inbox.told("loft", [JANE])

@@ -140,7 +140,8 @@ class Nexudus:
         if self._reader is None:
             return None
         turn = self._inbox.turn()  # before the first request
-        return self._reader.read(turn, self._inbox.numbers(self.name), roster, progress)
+        told = frozenset(self._inbox.customers(self.name))
+        return self._reader.read(turn, told, roster, progress)
 
     def _number(self, key: str) -> int | None:
         """What Nexudus' REST API calls this person by."""

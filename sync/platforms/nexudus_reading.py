@@ -3,7 +3,7 @@
 It does not tell who is in which access group; that Nexudus only tells by itself.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -64,16 +64,14 @@ class Reader:
         self._zone, self._credentials, self._pin = settings.zone, credentials, visitor_pin
         self._locations = {int(each) for each in settings.locations}
 
-    def read(
-        self, turn: int, numbers: Mapping[str, str], roster: Roster, progress: Progress
-    ) -> Reading:
-        """Everybody. `numbers`: keys of those who are known under another than their own."""
+    def read(self, turn: int, told: Collection[str], roster: Roster, progress: Progress) -> Reading:
+        """Everybody. `told`: keys of those of whom Nexudus told."""
         problems = self._problems(roster)  # first, so that whoever they name is read after it
         states: dict[str, State] = {}
         keys: dict[int, str] = {}
         for rows in self._api.coworkers():
             for row in rows:
-                key = keys[row.number()] = numbers.get(str(row.number())) or key_of(row)
+                key = keys[row.number()] = _key(row, told)
                 states[key] = self.state(row)
             progress("customers", len(states), None)
         if self._wanted.contracts:
@@ -186,17 +184,18 @@ def _state(number: int, name: str, cards: list[str], note: str = "") -> State:
     }
 
 
-def key_of(row: Record) -> str:
-    """As the webhook calls the same customer."""
-    return row.text("UniqueId").lower() or f"id:{row.number()}"
-
-
 def missed(problems: Iterable[Problem], told_at: Callable[[str], float]) -> list[str]:
     """Whom Nexudus could not tell us of, and has not since."""
     newest: dict[str, float] = {}
     for problem in problems:
         newest[problem.customer] = max(problem.at, newest.get(problem.customer, 0.0))
     return [key for key, at in newest.items() if told_at(key) < at]
+
+
+def _key(row: Record, told: Collection[str]) -> str:
+    """As the webhook calls the same customer: it may have told the number alone."""
+    unique, number = row.text("UniqueId").lower(), f"id:{row.number()}"
+    return number if not unique or (unique not in told and number in told) else unique
 
 
 def _told(problems: Iterable[Record], keys: Mapping[int, str]) -> Iterator[Problem]:
