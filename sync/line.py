@@ -19,7 +19,7 @@ from controller.ports import Clock
 from controller.question import Question
 from sync.backoff import Backoff
 from sync.plan import Changes, believable
-from sync.platform import Answer, Hearing, LateCheckIn, Platform, Progress
+from sync.platform import Answer, Hearing, Keeping, LateCheckIn, Platform, Progress
 from sync.staging import Roll, Staging
 
 log = structlog.get_logger(__name__)
@@ -162,7 +162,7 @@ class Line:
                 if not dry_run:
                     if not accept:
                         self._guard(changes)
-                    if isinstance(self.platform, Hearing):
+                    if isinstance(self.platform, Keeping):
                         self.platform.accepted()
                     staging.apply(changes, self._roll(now, chain, watermark))
                     self._in_force(began)

@@ -187,5 +187,10 @@ class Hearing(Protocol):
     def pour(self, keys: Iterable[str], roster: Roster) -> None:
         """Pour in what is known of these people; nothing of who is not to be known any more."""
 
+
+@runtime_checkable
+class Keeping(Protocol):
+    """A platform that keeps what it said when it was asked, to put it together with other news."""
+
     def accepted(self) -> None:
         """The roster last fetched is believed, and about to be in force: it may be kept."""
