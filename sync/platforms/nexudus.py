@@ -43,7 +43,7 @@ _SHORTEST = 16  # characters of a bearer that anybody on the internet may try
 
 
 class Nexudus:
-    """A `sync.platform.Platform` that is one Nexudus account, and calls us (`Hearing`, `Keeping`)."""
+    """A `Platform` that is one Nexudus account, and calls us (`Hearing`, `Keeping`)."""
 
     Settings = NexudusSettings
 
