@@ -203,6 +203,20 @@ cards = [
   { source = "accessPincode", format = "pin" },
 ]
 
+[platforms.loft.api]             # may be left out: then nothing is asked of Nexudus
+url = "https://spaces.nexudus.com"
+user = "acs@example.org"         # an administrator kept for this alone, without two-factor login
+password = { file = "/etc/doorward/nexudus-password" }  # or, instead of both, token = { file = … }
+contracts = false                # true: plans of active contracts become labels plan:<id>
+bookings = false                 # true: booked rooms become labels resource:<id> ...
+bookings_ahead = "14d"           # ... fetched so far ahead,
+booking_before = "10m"           # good so long before the booking
+booking_after = "10m"            # and so long after it
+visitors = false                 # true: visitors of a booking get a PIN
+# check_in_at = 501              # entries become check-ins at this location; may sell passes
+pause = "1s"                     # from one request to the next, at least
+# ca_file = "/etc/doorward/ca.pem"  # instead of the usual authorities
+
 # A list of people on this machine, here those who must always get in.
 [platforms.keyholders]
 kind = "file"

@@ -65,7 +65,7 @@ def _make(path: Path) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(file.fileno(), 0o600)
-            _give_to_owner_of(path.parent, file.fileno())
+            give_to_owner_of(path.parent, file.fileno())
             file.write(secrets.token_bytes(KEY_BYTES))
             file.flush()
             os.fsync(file.fileno())
@@ -75,7 +75,7 @@ def _make(path: Path) -> None:
     _sync_directory(path.parent)
 
 
-def _give_to_owner_of(directory: Path, descriptor: int) -> None:
+def give_to_owner_of(directory: Path, descriptor: int) -> None:
     """A command typed by root must not make a key that the service cannot read."""
     if os.geteuid() == 0:
         owner = directory.stat()

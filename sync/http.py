@@ -33,6 +33,7 @@ __all__ = ["Limit", "Line", "Reply", "web_address"]
 _IDLE = 5.0  # seconds; a POST into a connection that died meanwhile leaves its fate open
 _PATIENCE = 90.0  # seconds that a request waits by itself when told to come again later
 _TRIES = 3
+_LEARNED = 100  # secrets; those before them serve nobody any more
 _AGENT = "doorward"
 
 # httpx logs whole addresses at INFO, and an address can hold a key.
@@ -78,7 +79,8 @@ class Line:
         self._headers = _plain({"Accept": "application/json", **(headers or {})})
         self._windows = [_Window(limit) for limit in limits]
         self._guard = threading.Lock()
-        self._secrets = [form for s in secrets if s for form in {s, quote(s, safe="")}]
+        self._secrets = _forms(secrets)
+        self._learned: deque[str] = deque(maxlen=_LEARNED)
         self._total, self._max_body = total, max_body
         self._attempt = Attempt(clock)
         tls = _tls(ca_file) if self.base_url.startswith("https:") else None
@@ -98,18 +100,22 @@ class Line:
         params: Mapping[str, str | int] | None = None,
         json: Any = None,
         form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         accept: Sequence[int] = (200,),
     ) -> Reply:
         """One exchange. Raises unless the status is in `accept`; redirects are never followed.
+
+        `headers`: more of them, which go to the base address only, too.
 
         A GET that is told to come again in at most 90 seconds does so, twice at most, and not at
         all beyond a deadline set by `sync.deadline.within`.
         """
         url = self._absolute(path_or_absolute_url)
-        headers = self._headers if _origin(url) == _origin(self.base_url) else {}
+        ours = _origin(url) == _origin(self.base_url)
+        sent = {**self._headers, **_plain(dict(headers or {}))} if ours else {}
         for attempt in range(_TRIES):
             request = self._client.build_request(
-                method, url, params=params, json=json, data=form, headers=headers
+                method, url, params=params, json=json, data=form, headers=sent
             )
             reply = self._within_limits(request)
             if reply.status in accept:
@@ -120,6 +126,10 @@ class Line:
                 self._refuse(reply, later)
             self._pause(later, reply.where)
         raise AssertionError("the last attempt returns or raises")
+
+    def hide(self, *secrets: str) -> None:
+        """Blot these, learned since, out of every message; they serve for a time only."""
+        self._learned.extend(_forms(secrets))
 
     def close(self) -> None:
         self._client.close()
@@ -254,7 +264,7 @@ class Line:
         return f" {text if len(text) <= 200 else text[:199] + '…'}"
 
     def _blotted(self, text: str) -> str:
-        for secret in self._secrets:
+        for secret in (*self._secrets, *self._learned):
             text = text.replace(secret, "****")
         return text
 
@@ -310,6 +320,11 @@ class _Transport(httpx.HTTPTransport):
             keepalive_expiry=_IDLE,
             network_backend=Backend(attempt),
         )
+
+
+def _forms(secrets: Iterable[str]) -> list[str]:
+    """As they are, and as they stand in an address."""
+    return [form for s in secrets if s for form in {s, quote(s, safe="")}]
 
 
 def _plain(headers: dict[str, str]) -> dict[str, str]:

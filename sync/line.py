@@ -21,7 +21,7 @@ from sync.backoff import Backoff
 from sync.heap import give_back
 from sync.hints import Hint
 from sync.plan import Changes, believable
-from sync.platform import Answer, Hearing, Hinting, LateCheckIn, Platform, Progress
+from sync.platform import Answer, Hearing, Hinting, Keeping, LateCheckIn, Platform, Progress
 from sync.staging import Roll, Staging
 
 log = structlog.get_logger(__name__)
@@ -184,6 +184,8 @@ class Line:
                 if not dry_run:
                     if not accept:
                         self._guard(changes)
+                    if isinstance(self.platform, Keeping):
+                        self.platform.accepted()
                     staging.apply(changes, self._roll(now, chain, watermark))
                     self._in_force(began)
             return Report(self.platform.name, changes, tuple(staging.warnings), not dry_run)

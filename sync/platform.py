@@ -251,3 +251,11 @@ class Enrolling(Protocol):
 
     def remove_card(self, person: str, hashed: bytes) -> str:
         """Take this card (keyed hash) from this person; returns where it stood."""
+
+
+@runtime_checkable
+class Keeping(Protocol):
+    """A platform that keeps what it said when it was asked, to put it together with other news."""
+
+    def accepted(self) -> None:
+        """The roster last fetched is believed, and about to be in force: it may be kept."""

@@ -75,8 +75,8 @@ def write_site(folder: Path, more: str = "", port: int = 0) -> Path:
 class Loft:
     """`syncd` of one space within this process, on a movable clock."""
 
-    def __init__(self, folder: Path, more: str) -> None:
-        self.folder, self.clock = folder, FakeClock()
+    def __init__(self, folder: Path, more: str, clock: FakeClock | None = None) -> None:
+        self.folder, self.clock = folder, clock or FakeClock()
         self.config = load(write_site(folder, more), platforms=PLATFORMS)
 
     def open(self, ends: ExitStack) -> None:
@@ -132,9 +132,9 @@ class Loft:
 
 
 @contextmanager
-def loft(folder: Path, more: str = "") -> Iterator[Loft]:
+def loft(folder: Path, more: str = "", clock: FakeClock | None = None) -> Iterator[Loft]:
     with ExitStack() as ends:
-        built = Loft(folder, more)
+        built = Loft(folder, more, clock)
         built.open(ends)
         yield built
 

@@ -220,5 +220,10 @@ def test_the_reference_has_every_key_with_its_default(heading: str, model: type[
 
 @pytest.mark.parametrize(("heading", "model"), models(), ids=[name for name, _ in models()])
 def test_the_example_shows_every_key(heading: str, model: type[Strict]) -> None:
-    shown = set(re.findall(r"\b([a-z0-9_]+) = ", EXAMPLE)) | {"readers", "demands", "unlocked"}
+    shown = set(re.findall(r"\b([a-z0-9_]+) = ", EXAMPLE)) | {
+        "readers",
+        "demands",
+        "unlocked",
+        "api",
+    }
     assert {key.rpartition(".")[2] for key in own_keys(model)} <= shown

@@ -53,6 +53,26 @@ def test_the_key_goes_to_the_base_address_and_to_no_other_host(echo: Echo) -> No
     assert stranger.requests[0].headers["Authorization"] is None
 
 
+def test_headers_of_one_request_go_to_the_base_address_only(echo: Echo) -> None:
+    with Echo() as stranger, line_to(echo) as line:
+        for place in (echo, stranger):
+            line.request("GET", f"{place.url}/one", headers=BEARER)
+            line.request("GET", f"{place.url}/two")
+    assert [r.headers["Authorization"] for r in echo.requests] == [f"Bearer {KEY}", None]
+    assert [r.headers["Authorization"] for r in stranger.requests] == [None, None]
+
+
+def test_a_key_that_is_learned_later_is_blotted_out_too(echo: Echo) -> None:
+    echo.answer_with = Response(401, {"error": f"no token {KEY} of first-key"})
+    with line_to(echo, secrets=["first-key"]) as line:
+        for number in range(1000):
+            line.hide(f"of long ago {number}")
+        line.hide(KEY)
+        with pytest.raises(Unauthorized, match=r"no token \*\*\*\* of \*\*\*\*") as caught:
+            line.request("GET", "/", headers=BEARER)
+    assert KEY not in str(caught.value)
+
+
 def test_cookies_are_not_kept(echo: Echo) -> None:
     with line_to(echo) as line:
         echo.answer_with = Response(200, {}, {"Set-Cookie": "session=1"})

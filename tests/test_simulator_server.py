@@ -278,6 +278,16 @@ def test_what_is_no_request_of_ours_is_turned_away(ledger: Ledger) -> None:
     assert ledger.told == []
 
 
+def test_who_hangs_up_half_way_was_never_there(ledger: Ledger) -> None:
+    place = urlsplit(ledger.url)
+    with socket.create_connection((place.hostname, place.port), timeout=PATIENCE) as line:
+        line.sendall(b"POST /words HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\nword=")
+        line.shutdown(socket.SHUT_WR)
+        assert line.recv(100) == b""
+    assert ledger.told == []
+    assert ledger.served == 0
+
+
 def test_it_speaks_https_with_a_certificate_nobody_signed(tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path)
     own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

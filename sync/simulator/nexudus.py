@@ -1,5 +1,7 @@
 """A simulated Nexudus as far as Custom ACS goes: it asks for groups, and tells who is in which.
 
+Its other role, that of a REST server, is `sync.simulator.nexudus_rest`.
+
 It speaks real HTTP to whoever receives it. Whether Nexudus tells again what was refused is not
 documented: `tries` says how often this one does.
 """
@@ -38,6 +40,10 @@ class Coworker:
     card: str = ""
     fob: str = ""
     pin: str = ""
+    active: bool = True
+    archived: bool = False
+    businesses: tuple[int, ...] = ()
+    teams: tuple[int, ...] = ()
     groups: dict[int, dict[str, float | None]] = field(default_factory=dict)
 
 

@@ -138,7 +138,11 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         url = urlsplit(self.path)
         query = parse_qs(url.query, keep_blank_values=True)
-        return Request(self.command, url.path, query, self.headers, self.rfile.read(int(length)))
+        body = self.rfile.read(int(length))
+        if len(body) < int(length):  # who asked hung up half-way
+            self.close_connection = True
+            return None
+        return Request(self.command, url.path, query, self.headers, body)
 
     def _send(self, response: Response) -> None:
         self.wfile.write(self._bytes(response))
