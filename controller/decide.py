@@ -7,6 +7,7 @@ refusal is the answer. A check may narrow `case.grants` to those that pass it.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from controller.areas import out_of_place
 from controller.model import (
     Decision,
     DoorRules,
@@ -16,6 +17,7 @@ from controller.model import (
     Mode,
     Now,
     Pass,
+    Passback,
     Reason,
     StaleRule,
     Strength,
@@ -200,10 +202,15 @@ def _clock_trusted(case: Case) -> Reason | None:
 
 
 def _not_passed_back(case: Case) -> Reason | None:
-    last = _holder(case).last_entry
-    if not case.rules.anti_passback or last is None:
-        return None
-    return Reason.PASSBACK if 0 <= case.now.wall - last < case.rules.anti_passback else None
+    holder, rules, wall = _holder(case), case.rules, case.now.wall
+    last = holder.last_entry
+    if rules.anti_passback and last is not None and 0 <= wall - last < rules.anti_passback:
+        return Reason.PASSBACK
+    if rules.passage and out_of_place(rules.passage, holder.place, wall, rules.zone):
+        if rules.passage.passback is Passback.HARD:
+            return Reason.PASSBACK
+        case.notes.append("passed_back")
+    return None
 
 
 def _strong_enough(case: Case) -> Reason | None:

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     ALONE = "denied_no_accompaniment"
     ATTEMPTS = "denied_max_attempts"
     INTERLOCK = "denied_interlocked"
+    ELSEWHERE = "denied_unexpected_location_usage"  # at another door just now, too far from here
 
 
 class Trust(StrEnum):
@@ -166,6 +167,13 @@ class RosterState(NamedTuple):
     keyholders: bool = False
 
 
+class Place(NamedTuple):
+    """The area in which somebody is by the record, and since when (wall)."""
+
+    area: str
+    since: float
+
+
 class Holder(NamedTuple):
     """A person who holds the presented credential, with all that bears on the decision.
 
@@ -180,6 +188,7 @@ class Holder(NamedTuple):
     visits: tuple[Visit, ...] = ()
     used: frozenset[str] = frozenset()
     last_entry: float | None = None  # by this door
+    place: Place | None = None  # None: nobody knows
 
 
 class Facts(NamedTuple):
@@ -249,9 +258,33 @@ class Opening:
     on_holidays: bool = False
 
 
+class Passback(StrEnum):
+    """What happens to somebody who enters where by the record they cannot come from."""
+
+    OFF = "off"
+    SOFT = "soft"  # let in, and reported
+    HARD = "hard"  # refused
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """From area `here` to area `there`; "" is where no area is: the street.
+
+    `forgive_at`: the local minute at which every day all places are forgotten.
+    """
+
+    here: str
+    there: str
+    passback: Passback = Passback.OFF
+    forgive_at: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class DoorRules:
-    """What a door asks of a person. `zone`: that of the site, for demands."""
+    """What a door asks of a person. `zone`: that of the site, for demands and forgiveness.
+
+    `passage` is the way in; `inside` names the readers on the way out.
+    """
 
     door: str
     admits: Labels
@@ -264,6 +297,8 @@ class DoorRules:
     demands: tuple[Demand, ...] = ()
     zone: ZoneInfo | None = None
     duress: bool = False  # a PIN whose last digit is one too high opens, and calls for help
+    passage: Passage | None = None
+    inside: frozenset[str] = frozenset()
 
 
 class Decision(NamedTuple):
@@ -303,6 +338,12 @@ class Kind(StrEnum):
     ENTERED = "entered"  # a person granted before opened the door: the check-in of such a door
     NO_ENTRY = "no_entry_after_granted"
     DURESS = "duress"
+    LOCKOUT = "lockout_max_attempts"
+    PASSBACK = "passback_detected"
+    ELSEWHERE = "card_elsewhere"
+    MOVED = "area_entered"  # a person is now in another area
+    UNSURE = "places_unknown"  # people may have passed whom nobody recognised
+    FORGIVEN = "passback_forgiven"
     OPENED = "door_opened"
     CLOSED = "door_closed"
     FORCED = "door_forced"

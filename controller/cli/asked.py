@@ -69,6 +69,9 @@ class _NoPast:
     def last_entry(self, *_: object) -> None:
         return None
 
+    def place(self, *_: object) -> None:
+        return None
+
 
 @dataclass(slots=True)
 class _Question:
