@@ -19,21 +19,14 @@ def at_reader(rules: DoorRules, reader: str) -> DoorRules:
     """
     if reader not in rules.inside:
         return rules
+    way = rules.passage
     return replace(
         rules,
-        passage=turned(rules.passage) if rules.passage else None,
+        passage=replace(way, here=way.there, there=way.here) if way else None,
         check_in=False,
         admit_without_pass=True,
         anti_passback=0.0,
         demands=(),
-    )
-
-
-def turned(passage: Passage) -> Passage:
-    """The way back. Where it leads to no area nobody is refused, only reported."""
-    mild = Passback.SOFT if passage.passback is Passback.HARD and not passage.here else None
-    return replace(
-        passage, here=passage.there, there=passage.here, passback=mild or passage.passback
     )
 
 

@@ -17,6 +17,7 @@ from controller.control import Server
 from controller.errors import DoorwardError, StoreError
 from controller.journal import Journal
 from controller.journal_read import newest_wall
+from controller.journeys import Journeys
 from controller.knowledge import Knowledge
 from controller.live import Asker
 from controller.logs import Once, configure
@@ -65,6 +66,9 @@ class Controller:
         self.journal = Journal(kept, self.clock, boot_id())
         cache = Cache(config.data / "cache.db")
         self.knowledge = Knowledge(cache, self.journal, self.clock, key)
+        self.knowledge.journeys = Journeys(each.journey() for each in config.journeys)
+        self.knowledge.knows_places = bool(config.areas)
+        self.knowledge.tries.recall(self.journal.tried())
         self.doors = Doors(config, self.knowledge, self.journal, self.clock)
         self.doors.asker = Asker(config.run / "sync.sock", self.clock)
         self._keyholders = _local_list(config, key, self.clock)

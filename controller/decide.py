@@ -206,8 +206,9 @@ def _not_passed_back(case: Case) -> Reason | None:
     last = holder.last_entry
     if rules.anti_passback and last is not None and 0 <= wall - last < rules.anti_passback:
         return Reason.PASSBACK
-    if rules.passage and out_of_place(rules.passage, holder.place, wall, rules.zone):
-        if rules.passage.passback is Passback.HARD:
+    way = rules.passage
+    if way and out_of_place(way, holder.place, wall, rules.zone):
+        if way.passback is Passback.HARD and way.there:  # into the open everybody may go
             return Reason.PASSBACK
         case.notes.append("passed_back")
     return None

@@ -212,10 +212,12 @@ class Entrance:
         whose = self._vigilance.counted(reader, shown.person if shown else None)
         if self._vigilance.silent(whose):
             return self._refused(shown or presented, Reason.ATTEMPTS)
+        if len(pin) < self.rules.pin_digits:
+            presented = presented._replace(canonical="pin:")  # nobody's, even if somebody has it
         if shown:
             verdict = self._card_and_pin(shown, presented, mode)
         else:
-            verdict = self._take(self._perhaps_forced(presented, pin), mode)
+            verdict = self._take(self._perhaps_forced(presented), mode)
         self._vigilance.tried(whose, shown or presented, verdict.decision)
         return verdict
 
@@ -237,11 +239,11 @@ class Entrance:
         demand = demanded(self.rules, self.clock.wall())
         return self._accompanied(shown._replace(typed="right"), demand.persons, mode)
 
-    def _perhaps_forced(self, typed: Presented, pin: str) -> Presented:
+    def _perhaps_forced(self, typed: Presented) -> Presented:
         """Nobody's PIN may be somebody's who is forced to type it."""
         if not self.rules.duress or self._holders(typed.canonical):
             return typed
-        forced = f"pin:{meant_under_duress(pin)}"
+        forced = f"pin:{meant_under_duress(typed.canonical.removeprefix('pin:'))}"
         known = self._holders(forced)
         if not known:
             return typed

@@ -299,6 +299,7 @@ class DoorRules:
     duress: bool = False  # a PIN whose last digit is one too high opens, and calls for help
     passage: Passage | None = None
     inside: frozenset[str] = frozenset()
+    pin_digits: int = 4  # shorter PINs are nobody's
 
 
 class Decision(NamedTuple):

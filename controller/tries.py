@@ -7,6 +7,8 @@ from typing import NamedTuple
 TRIES = 5  # wrong PINs in a row until no further one is looked at
 FIRST_PAUSE, LONGEST_PAUSE = 60.0, 900.0  # seconds; it doubles with each further wrong PIN
 
+CODES_EACH = 1000  # so many PINs must there be for each one that opens something
+
 Who = tuple[str, str, str]  # as `keypad` and `person` make them
 
 
@@ -18,6 +20,12 @@ def keypad(door: str, reader: str) -> Who:
 def person(platform: str, key: str) -> Who:
     """Whoever types a PIN after a card of this person, at whatever door."""
     return "person", platform, key
+
+
+def digits_needed(pins: int, *, duress: bool) -> int:
+    """How many digits PINs need at least if there are so many; `duress` doubles what opens."""
+    codes = pins * CODES_EACH * (2 if duress else 1)
+    return len(str(codes - 1)) if codes > 1 else 0
 
 
 class Tried(NamedTuple):

@@ -60,6 +60,13 @@ def answers(config: "Config", who: str, door: str, mode: Mode, now: Now) -> list
         return _Question(config, config.rules(door), mode, now, cache, know).answers(who.strip())
 
 
+def somebody(config: "Config", who: str) -> Person:
+    """The one person meant. Raises UsageError or `StoreError`."""
+    with cache_of(config) as cache:
+        found = _exactly(config, cache, who) or _called(cache, who)
+    return found or _one([], who)
+
+
 class _NoPast:
     """A journal that is not there yet."""
 
@@ -85,13 +92,13 @@ class _Question:
     know: Knowledge
 
     def answers(self, who: str) -> list[Answer]:
-        if person := self._exactly(who):
+        if person := _exactly(self.config, self.cache, who):
             return list(self._of_person(person))
         cards, without_key = self._of_card(who)
         if any(answer.known for answer in cards):
             return sorted(cards, key=lambda answer: not answer.known)
         try:
-            if person := self._called(who):
+            if person := _called(self.cache, who):
                 return list(self._of_person(person))
         except StoreError:
             if not any(answer.case for answer in cards):
@@ -104,24 +111,6 @@ class _Question:
                 f"nobody is called {_shown(who)}, and it is no card here ({why})"
             )
         return cards
-
-    def _exactly(self, who: str) -> Person | None:
-        """Somebody written as platform/key or as a masked card."""
-        platform, slash, key = who.partition("/")
-        if slash and platform in self.config.platforms:
-            found = [f.person for f in self.cache.people(key, limit=-1)]
-            return _one([p for p in found if (p.platform, p.key) == (platform, key)], who)
-        if who.startswith(("…", "...")):
-            last = who.lstrip("….").casefold()
-            listed = self.cache.people(last, limit=-1)
-            return _one([f.person for f in listed if last in map(str.casefold, f.cards)], who)
-        return None
-
-    def _called(self, who: str) -> Person | None:
-        """The one person whose name or key is this, or has it as a part."""
-        found = [each.person for each in self.cache.people(who, limit=1000)]
-        same = [p for p in found if who.casefold() in (p.name.casefold(), p.key.casefold())]
-        return _one(same or found, who) if found else None
 
     def _of_person(self, person: Person) -> Iterator[Answer]:
         """One answer for all cards to which the door says the same."""
@@ -163,6 +152,26 @@ class _Question:
 
     def _decided(self, facts: Facts) -> Case:
         return decided(self.rules, self.mode, facts, self.now)
+
+
+def _exactly(config: "Config", cache: "Cache", who: str) -> Person | None:
+    """Somebody written as platform/key or as a masked card."""
+    platform, slash, key = who.partition("/")
+    if slash and platform in config.platforms:
+        found = [f.person for f in cache.people(key, limit=-1)]
+        return _one([p for p in found if (p.platform, p.key) == (platform, key)], who)
+    if who.startswith(("…", "...")):
+        last = who.lstrip("….").casefold()
+        listed = cache.people(last, limit=-1)
+        return _one([f.person for f in listed if last in map(str.casefold, f.cards)], who)
+    return None
+
+
+def _called(cache: "Cache", who: str) -> Person | None:
+    """The one person whose name or key is this, or has it as a part."""
+    found = [each.person for each in cache.people(who, limit=1000)]
+    same = [p for p in found if who.casefold() in (p.name.casefold(), p.key.casefold())]
+    return _one(same or found, who) if found else None
 
 
 def _one(found: list[Person], who: str) -> Person:

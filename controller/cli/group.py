@@ -21,6 +21,7 @@ COMMANDS = {
     "doors": "doors",
     "events": "events",
     "explain": "explain",
+    "forgive": "forgive",
     "hw": "hw",
     "journal": "journal",
     "lock": "doors",
