@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from controller.model import DoorRules, Event, Kind, Passage, Passback, Place
+from controller.model import DoorRules, Event, Kind
+from controller.passage import Passage, Passback, Place
 from controller.schedule import instant
 
 EVERYWHERE = "*"  # stands for all areas where places are forgotten

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from controller.config_errors import meant
 from controller.config_types import Seconds, Strict
 from controller.journeys import Journey
-from controller.model import Passage, Passback
+from controller.passage import Passage, Passback
 
 _WORDS = tuple(Passback)  # mildest first
 

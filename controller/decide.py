@@ -17,13 +17,13 @@ from controller.model import (
     Mode,
     Now,
     Pass,
-    Passback,
     Reason,
     StaleRule,
     Strength,
     Trust,
     Visit,
 )
+from controller.passage import Passback
 from controller.passes import current_visit, remaining, visit_end
 from controller.schedule import open_until
 from controller.timetable import demanded

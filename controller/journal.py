@@ -17,7 +17,8 @@ from controller.areas import after
 from controller.errors import StoreError
 from controller.journal_file import Entry, History, JournalFile, uuid7
 from controller.logs import Once
-from controller.model import Event, Kind, Mode, Place, Visit
+from controller.model import Event, Kind, Mode, Visit
+from controller.passage import Place
 from controller.ports import Clock
 from controller.store import closed_on_error, set_aside
 from controller.tries import Tried

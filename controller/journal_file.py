@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from controller.journal_places import FORGIVEN_UP_TO, MIGRATION, note_place, place_in
-from controller.model import Event, Kind, Mode, Place, Reason, Trust, Visit
+from controller.model import Event, Kind, Mode, Reason, Trust, Visit
+from controller.passage import Place
 from controller.store import open_reader, open_writer, translated
 from controller.tries import Tried, keypad, person
 

@@ -3,7 +3,8 @@
 import sqlite3
 
 from controller.areas import forgotten_in
-from controller.model import Event, Kind, Place
+from controller.model import Event, Kind
+from controller.passage import Place
 
 MIGRATION = (
     # `area` NULL: unknown. `forgiven`: the event before which nobody looks for passbacks.

@@ -21,7 +21,8 @@ from controller.journal_file import (
     modes_in,
 )
 from controller.journal_places import place_in
-from controller.model import Event, Kind, Mode, Place, Recorded, Trust
+from controller.model import Event, Kind, Mode, Recorded, Trust
+from controller.passage import Place
 from controller.store import NotSetUp, closed_on_error, is_damage, open_reader
 
 _SELECT = "SELECT e.*, b.boot FROM event e JOIN boot b ON b.id = e.boot"

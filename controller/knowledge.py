@@ -11,7 +11,8 @@ from controller.errors import StoreError
 from controller.journal import History
 from controller.journeys import Journeys
 from controller.logs import Once
-from controller.model import DoorRules, Facts, Holder, Now, Place
+from controller.model import DoorRules, Facts, Holder, Now
+from controller.passage import Place
 from controller.ports import Clock
 from controller.tries import Tries
 

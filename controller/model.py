@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from controller.passage import Passage, Place
+
 
 class Reason(StrEnum):
     """Why a read was granted or denied, in the order in which `decide` looks.
@@ -167,13 +169,6 @@ class RosterState(NamedTuple):
     keyholders: bool = False
 
 
-class Place(NamedTuple):
-    """The area in which somebody is by the record, and since when (wall)."""
-
-    area: str
-    since: float
-
-
 class Holder(NamedTuple):
     """A person who holds the presented credential, with all that bears on the decision.
 
@@ -256,27 +251,6 @@ class Opening:
     hours: Span
     first_person: bool = False
     on_holidays: bool = False
-
-
-class Passback(StrEnum):
-    """What happens to somebody who enters where by the record they cannot come from."""
-
-    OFF = "off"
-    SOFT = "soft"  # let in, and reported
-    HARD = "hard"  # refused
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """From area `here` to area `there`; "" is where no area is: the street.
-
-    `forgive_at`: the local minute at which every day all places are forgotten.
-    """
-
-    here: str
-    there: str
-    passback: Passback = Passback.OFF
-    forgive_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

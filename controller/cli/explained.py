@@ -16,9 +16,9 @@ from controller.model import (
     Holder,
     Mode,
     Now,
-    Passback,
     Strength,
 )
+from controller.passage import Passback
 from controller.passes import current_visit, remaining
 from controller.timetable import demanded
 
