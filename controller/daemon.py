@@ -56,14 +56,17 @@ def run(path: Path | None) -> None:
 class Controller:
     """The doors of one configuration; use as a context."""
 
-    def __init__(self, config: Config, clock: Clock | None = None) -> None:
-        """Open the journal and what people are looked up in. Raises `DoorwardError`."""
+    def __init__(self, config: Config, clock: Clock | None = None, boot: str = "") -> None:
+        """Open the journal and what people are looked up in. Raises `DoorwardError`.
+
+        `boot`: the id of this run of the machine, else the kernel's.
+        """
         for directory in (config.run, config.data):
             _make(directory)
         self.config, kept = config, config.data / "journal.db"
         key = device_key(config.data)
         self.clock = clock or configured_clock(config, lambda: newest_wall(kept))
-        self.journal = Journal(kept, self.clock, boot_id())
+        self.journal = Journal(kept, self.clock, boot or boot_id())
         cache = Cache(config.data / "cache.db")
         self.knowledge = Knowledge(cache, self.journal, self.clock, key)
         self.knowledge.journeys = Journeys(each.journey() for each in config.journeys)

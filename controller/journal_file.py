@@ -17,7 +17,7 @@ from controller.journal_places import FORGIVEN_UP_TO, MIGRATION, note_place, pla
 from controller.model import Event, Kind, Mode, Reason, Trust, Visit
 from controller.passage import Place
 from controller.store import open_reader, open_writer, translated
-from controller.tries import Tried, keypad, person
+from controller.tries import WRONG, Tried, keypad, person
 
 MIGRATIONS = (
     (
@@ -75,7 +75,7 @@ _TRIED = f"""
     SELECT door, json_extract(detail, '$.reader'), platform, person, reason,
     json_extract(detail, '$.pin'), mono_ms, boot FROM event
     WHERE seq > (SELECT max(seq) FROM event) - 20000 AND kind = '{Kind.ACCESS}'
-    AND reason IN ('{Reason.GRANTED}', '{Reason.UNKNOWN}', '{Reason.WEAK}')
+    AND reason IN ('{Reason.GRANTED}', '{"', '".join(WRONG)}')
     AND (card = 'PIN' OR (instr(detail, '"pin":') AND json_extract(detail, '$.pin') IS NOT NULL))
     ORDER BY seq"""
 

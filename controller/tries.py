@@ -4,9 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from controller.model import Reason
+
 TRIES = 5  # wrong PINs in a row until no further one is looked at
 FIRST_PAUSE, LONGEST_PAUSE = 60.0, 900.0  # seconds; it doubles with each further wrong PIN
 
+# Refusals that say to whoever typed it that this is not the one. Without a cache, too: keyholders
+# have PINs then.
+WRONG = (Reason.UNKNOWN, Reason.NO_CACHE, Reason.WEAK)
 CODES_EACH = 1000  # so many PINs must there be for each one that opens something
 
 Who = tuple[str, str, str]  # as `keypad` and `person` make them

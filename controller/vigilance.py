@@ -9,7 +9,7 @@ import structlog
 from controller.knowledge import Knowledge
 from controller.model import Decision, Kind, Person, Reason
 from controller.ports import Clock
-from controller.tries import Tried, Who, keypad, person
+from controller.tries import WRONG, Tried, Who, keypad, person
 
 if TYPE_CHECKING:
     from controller.entrance import Presented
@@ -39,7 +39,7 @@ class Vigilance:
     ) -> None:
         """A PIN was looked at. One that is somebody's, though not let in, counts as neither."""
         right = decision is None or decision.granted
-        if decision and not right and decision.reason not in (Reason.UNKNOWN, Reason.WEAK):
+        if decision and not right and decision.reason not in WRONG:
             return
         with self.knowledge.turn:
             begun = self.knowledge.tries.note(Tried(whose, right, self.clock.boottime()))
