@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,21 @@ class TestAfterACard:
             guess_after(lab, CARD["Ada"], 2)
             front.wait(FIRST_PAUSE)
             assert shown(front, CARD["Ada"], "4711") == "granted"
+
+
+def test_a_pin_that_is_too_short_opens_nothing_whoever_has_it(tmp_path: Path) -> None:
+    with rig(tmp_path, replace(asking("front"), pin_digits=6, duress=True)) as front:
+        members(tmp_path, front.clock, ADA, BEN._replace(cards=("32:0B0B0B0B", "pin:826400")))
+        assert shown(front, CARD["Ada"], "4711") == "denied_incorrect_authentication_factor"
+        assert shown(front, CARD["Ben"], "826400") == "granted"
+    plain = replace(DoorRules("front", DOOR), pin_digits=6, duress=True)
+    with rig(tmp_path, plain, clock=front.clock) as front:
+        for pin in ("4711#", "4712#"):
+            front.press(pin)
+        front.keypad.present("4711")
+        front.settle()
+        assert front.reasons()[-3:] == ["denied_unknown_credential"] * 3
+        assert front.events(Kind.DURESS) == []
 
 
 class TestTime:
