@@ -11,7 +11,7 @@ import pytest
 from controller.config import Config, load
 from controller.model import Kind
 from hw import TABLES
-from hw.sim import SimReader
+from hw.sim import SimInput, SimReader
 from sync.platforms import PLATFORMS
 from tests.halls import Hall, in_berlin
 
@@ -22,6 +22,7 @@ passback = "hard"
 [[journeys]]
 takes = "20s"
 """
+LEADS = 'inside = "loft"\nfire = { driver = "sim" }\n'
 OUT = """
 [doors.front.readers.out]
 driver = "sim"
@@ -36,7 +37,7 @@ class Guarded(Hall):
     def _configured(self) -> Config:
         path = super()._configured().path
         front = 'name = "Front door"\n'
-        written = path.read_text().replace(front, f'{front}inside = "loft"\n')
+        written = path.read_text().replace(front, f"{front}{LEADS}")
         written = written.replace("[site]\n", '[site]\nzone = "Europe/Berlin"\n')
         written = written.replace('run = "run"', 'run = "run"\nforgive_at = "04:00"')
         path.write_text(f"{written}{OUT}{AREA}")
@@ -68,6 +69,18 @@ def place(tmp_path: Path) -> Iterator[Guarded]:
         built.member("Ben Oduya", BEN)
         built.sync()
         yield built
+
+
+def test_a_fire_alarm_forgets_where_people_are(place: Guarded) -> None:
+    place.goes_in(ADA)
+    assert "in area loft" in place.do("explain", "Ada", "front").out
+    fire = place.controller.doors.working["front"].parts.fire
+    assert isinstance(fire, SimInput)
+    fire.set(active=True)
+    assert place.controller.doors.working["front"].catch_up(5)
+    (event,) = place.events(Kind.UNSURE)[-1:]
+    assert event.event.detail == {"unsure": ["*"]}
+    assert place.do("explain", "Ada", "front").code == 0
 
 
 def test_staff_forgive_one_person_and_are_on_record(place: Guarded) -> None:

@@ -209,11 +209,12 @@ class TestRestarts:
             assert site.press(controller, "8264#") == "granted"
 
     @pytest.mark.parametrize("step", [0.0, -1e6, 1e6])
-    def test_of_the_machine_it_begins_anew(self, step: float, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("up", [3.0, 50_000.0])
+    def test_of_the_machine_it_begins_anew(self, step: float, up: float, tmp_path: Path) -> None:
         site = Site(tmp_path)
         with site.started("boot-1") as controller:
             site.guess(controller)
-        site.clock.monotonic_time = site.clock.boottime_time = 3.0
+        site.clock.monotonic_time = site.clock.boottime_time = up
         site.clock.step(step)
         with site.started("boot-2") as controller:
             assert site.press(controller, "8264#") == "denied_max_attempts"

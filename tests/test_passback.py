@@ -271,6 +271,27 @@ class TestNobodyCanTell:
             assert where(lab, "Ada") is None
             assert goes_in(lab, "Ada") == "granted"
 
+    def test_whoever_staff_let_in_without_a_contact_to_tell(self, tmp_path: Path) -> None:
+        with door(tmp_path, without=["contact"]) as lab:
+            goes_in(lab, "Ada", opens=False)
+            lab.door.unlock("ida")
+            lab.settle()
+            assert where(lab, "Ada") is None
+
+    def test_a_door_that_is_found_open_was_passed_by_nobody_knows_whom(
+        self, tmp_path: Path
+    ) -> None:
+        with door(tmp_path) as lab:
+            goes_in(lab, "Ada")
+            lab.contact.set_plugged(False)
+            lab.settle()
+            assert where(lab, "Ada") == "lab"
+            lab.contact.set(active=True)
+            lab.contact.set_plugged(True)
+            lab.settle()
+            assert lab.kinds().count(Kind.OPENED) == 2
+            assert where(lab, "Ada") is None
+
     def test_a_button_that_shunts_counts_too(self, tmp_path: Path) -> None:
         with door(tmp_path, settings=replace(SET, timing=Timing(exit_unlocks=False))) as lab:
             goes_in(lab, "Ada")
