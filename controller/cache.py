@@ -153,6 +153,10 @@ class Cache:
                    WHERE p.platform = ? AND p.key = ? ORDER BY c.last4, c.hash"""
         return self.rows(query, (platform, key))
 
+    def pins(self) -> int:
+        """How many PINs people have; PINs alone are kept without last characters."""
+        return int(self.rows("SELECT count(*) FROM credential WHERE last4 = ''")[0][0])
+
     def rosters(self) -> list[dict[str, Any]]:
         """One dict per platform: the columns of `platform` and how many `people` it has."""
         query = """SELECT r.*, (SELECT count(*) FROM person WHERE platform = r.name) AS people

@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping, Set
 from importlib.metadata import version
 from typing import Any
 
+import structlog
+
+from controller.areas import EVERYWHERE
 from controller.assembly import Doors
 from controller.control import Answer, Command, Request, Say
 from controller.door import Door
@@ -16,6 +19,8 @@ from controller.errors import ConfigError, DoorwardError, HardwareError
 from controller.knowledge import Knowledge
 from controller.model import Event, Kind, Mode
 from controller.ports import Card, Keys, Refused, Signal, Told
+
+log = structlog.get_logger(__name__)
 
 _LONGEST = 86400.0  # seconds for which a door is released or propped at one word
 _NOTED = (Kind.CARD_ENROLLED, Kind.CARD_BLOCKED, Kind.CARD_UNBLOCKED)
@@ -40,6 +45,7 @@ class DoorCommands:
             "note": self.note,
             "enroll": self.enroll,
             "prop": self.prop,
+            "forgive": self.forgive,
             "watch": self.watch,
             "show": self.show,
             "sim": self.sim,
@@ -54,6 +60,7 @@ class DoorCommands:
             "clock": {"wall": self._clock.wall(), "trust": self._clock.trust().value},
             "journal": {"failing": self._journal.failing, "lost": self._journal.dropped},
             "cache": {"failing": self._knowledge.trouble},
+            "silent": self._silent(),
             "doors": doors,
         }
 
@@ -104,6 +111,20 @@ class DoorCommands:
         door.prop(author, seconds)
         door.catch_up(2.0)
         return {"door": door.id, "seconds": seconds}
+
+    def forgive(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
+        """Forget where a person is and when they entered, or where everybody is."""
+        whom = [str(request.get(name, "")) for name in ("platform", "person", "name")]
+        if request.get("everybody") is True:
+            event = Event(Kind.FORGIVEN, author=author, detail={"unsure": [EVERYWHERE]})
+        elif all(whom[:2]):
+            platform, person, name = whom
+            event = Event(Kind.FORGIVEN, "", "", platform, person, name, author=author)
+        else:
+            raise ConfigError("say whom: platform and person, or everybody")
+        if not self._journal.append(event).wait(5.0):
+            log.warning("forgiven, though the journal does not take entries at present")
+        return {"forgiven": whom[1] or "everybody"}
 
     def show(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
         """Show a signal on one door's indicator, to see whether it works."""
@@ -188,6 +209,14 @@ class DoorCommands:
         door.catch_up(2.0)
         state = self._play(_devices(door), "state", "")
         return {**state, "last": _last(door), "waits": door.waits}
+
+    def _silent(self) -> list[dict[str, Any]]:
+        """Keypads, and people after whose cards, no PIN is looked at for so many seconds."""
+        standing = self._knowledge.tries.standing(self._clock.boottime())
+        return [
+            {"counted": kind, "whose": "/".join(name), "seconds": round(seconds)}
+            for (kind, *name), seconds in standing.items()
+        ]
 
     def _door(self, request: Request) -> Door:
         name = str(request.get("door", ""))

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from controller.config_areas import Area, JourneySettings, misplaced
 from controller.config_errors import clashes, meant, problem_lines, unfit_doors
 from controller.config_model import (
     ClockSettings,
@@ -131,7 +132,8 @@ PARTS = {
     **dict.fromkeys(("contact", "exit_button", "tamper", "fire"), "input"),
     "indicator": "indicator",
 }
-TOP = ("site", "clock", "journal", "sync", "live", "http", "staleness", "doors", "platforms")
+SECTIONS = ("site", "clock", "journal", "sync", "live", "http")
+TOP = (*SECTIONS, "staleness", "areas", "journeys", "doors", "platforms")
 ID = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 BAD_ID = "is no id: write a-z, 0-9, _ and -, a letter first, at most 32"
 UNKNOWN = Stanza("", None, {})  # stands in where a problem was found; no Config is made then
@@ -161,19 +163,22 @@ class _Intake:
             "live": self.section(LiveSettings, "live"),
             "http": self.section(HttpSettings, "http"),
         }
-        staleness = self.staleness()
+        staleness = self.rules(Staleness, "staleness")
+        journeys = self.rules(JourneySettings, "journeys")
+        areas = {name: self.area(name) for name in self.names("areas")}
         platforms = {name: self.platform(name) for name in self.names("platforms")}
         doors = {name: self.door(name) for name in self.names("doors")}
         if not doors and isinstance(self.raw.get("doors", {}), dict):
             self.problems.append("doors: there is no door; add a table [doors.front]")
         self.problems += clashes(self.stanzas, doors)
         self.problems += unfit_doors(doors, sections["site"])
+        self.problems += misplaced(doors, areas, journeys, sections["site"])
         if secret:
             self.try_secrets(secret)
         if self.problems:
             return None
-        parts: Any = {**sections, "doors": doors, "platforms": platforms}
-        return Config(path=path, staleness=staleness, **parts)
+        parts: Any = {**sections, "areas": areas, "doors": doors, "platforms": platforms}
+        return Config(path=path, staleness=staleness, journeys=journeys, **parts)
 
     def try_secrets(self, secret: Callable[[SecretRef], str]) -> None:
         for where, settings in self.stanzas.items():
@@ -186,16 +191,17 @@ class _Intake:
     def section(self, model: type[AnyStrict], name: str) -> AnyStrict | None:
         return self.checked(model, self.raw.get(name, {}), name)
 
-    def staleness(self) -> tuple[Staleness, ...]:
-        rules = self.raw.get("staleness", [])
+    def rules(self, model: type[AnyStrict], name: str) -> tuple[AnyStrict, ...]:
+        """A list of tables."""
+        rules = self.raw.get(name, [])
         if not isinstance(rules, list):
-            self.problems.append("staleness: must be a list of tables; write [[staleness]]")
+            self.problems.append(f"{name}: must be a list of tables; write [[{name}]]")
             return ()
-        made = [self.checked(Staleness, rule, f"staleness[{i}]") for i, rule in enumerate(rules)]
+        made = [self.checked(model, rule, f"{name}[{i}]") for i, rule in enumerate(rules)]
         return tuple(rule for rule in made if rule)
 
     def names(self, table: str) -> list[str]:
-        """The ids in [doors] or [platforms]."""
+        """The ids in [areas], [doors] or [platforms]."""
         found = self.raw.get(table, {})
         if not isinstance(found, dict):
             self.problems.append(f"{table}: must hold tables; write [{table}.<id>]")
@@ -204,6 +210,11 @@ class _Intake:
             if not ID.fullmatch(name):
                 self.problems.append(f"{table}.{name}: {BAD_ID}")
         return list(found)
+
+    def area(self, name: str) -> Area | None:
+        raw = self.raw["areas"][name]
+        given = {"name": name, **raw} if isinstance(raw, dict) else raw
+        return self.checked(Area, given, f"areas.{name}")
 
     def platform(self, name: str) -> Stanza:
         where = f"platforms.{name}"
@@ -234,19 +245,20 @@ class _Intake:
             self.problems.append(f"{where}: a door has a part of this name; take another")
         own = dict(raw) if isinstance(raw, dict) else raw
         card = self.card(own, f"{where}.card") if isinstance(own, dict) else None
-        strength = self.strength(own, where) if isinstance(own, dict) else None
+        words = own if isinstance(own, dict) else {}
+        strength = self.word(words, where, "strength", tuple(Strength))
+        side = self.word(words, where, "side", ("outside", "inside")) or "outside"
         made = self.stanza(self.table("reader"), own, where, "driver")
-        return ReaderStanza(made.kind, made.factory, made.settings, card or ANY_CARD, strength)
+        told = (card or ANY_CARD, Strength(strength) if strength else None, side)
+        return ReaderStanza(made.kind, made.factory, made.settings, *told)
 
-    def strength(self, own: Raw, where: str) -> Strength | None:
-        """The same with `strength`."""
-        if "strength" not in own:
-            return None
-        try:
-            return Strength(own.pop("strength"))
-        except ValueError:
-            self.problems.append(f"{where}.strength: must be one of {', '.join(Strength)}")
-            return None
+    def word(self, own: Raw, where: str, key: str, words: tuple[str, ...]) -> str | None:
+        """Take one of these words out of a reader's table; the rest is the driver's."""
+        word: str | None = own.pop(key, None)
+        if word is None or word in words:
+            return word
+        self.problems.append(f"{where}.{key}: must be one of {', '.join(words)}")
+        return None
 
     def card(self, own: Raw, where: str) -> CardSettings | None:
         """Take `card` out of a reader's table; the rest is the driver's."""

@@ -11,6 +11,8 @@ data = "/var/lib/doorward"       # cache.db, journal.db and device.key
 run = "/run/doorward"            # sockets by which the commands reach the two processes
 zone = "Europe/Berlin"           # of the doors' own hours
 holidays = [2026-12-25]          # days on which doors do not unlock by themselves
+forgive_at = "04:00"             # when every day it is forgotten who is in which area
+pin_digits = 4                   # shorter PINs open nothing; each PIN needs a thousand codes
 
 [clock]
 trust = "auto"                   # "always": this machine's host keeps its time
@@ -42,6 +44,17 @@ labels = ["plan:*"]
 warn_after = "24h"
 deny_after = "7d"
 
+# Areas that doors lead into (doors' outside and inside); who is in one cannot enter it again.
+[areas.loft]
+name = "The loft"
+passback = "soft"                # report; "hard": refuse; "off"
+
+# A card that was at another door sooner ago than anybody needs: a copy. The first that fits rules.
+[[journeys]]
+between = []                     # these doors; none: any two
+takes = "10s"                    # the least time between them
+then = "report"                  # "refuse"
+
 # One table for each door.
 [doors.front]
 name = "Front door"
@@ -61,6 +74,8 @@ stuck_after = "5m"               # an exit button pressed for so long is an alar
 interlock = []                   # doors of which none may be open for this one to open
 duress = false                   # true: a PIN with its last digit one too high calls for help
 anti_passback = "0s"             # how long the same person is refused after an entry; 0s is off
+outside = ""                     # the area it leads from; "": the street
+inside = "loft"                  # the area it leads into
 repeat_after = "2s"              # the same card held to a reader counts once in so long
 # energize: what the relay does when it is on. chip = "" is the header of a Raspberry Pi.
 lock = { driver = "gpio-relay", chip = "", pin = 17, active_high = true, energize = "unlock" }
@@ -129,6 +144,7 @@ card = { format = "bits" }
 
 [doors.front.readers.phone]
 driver = "pn532"
+side = "inside"                  # by it one leaves; else "outside"
 i2c = "/dev/i2c-1"               # or port = "/dev/serial/by-id/…" and baud
 address = 0x24
 every = "100ms"

@@ -10,12 +10,14 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, InstanceOf, model_validator
 
+from controller.config_areas import Area, JourneySettings, passage, unseen_leaving
 from controller.config_hours import Demands, Unlocked
 from controller.config_types import (
     CardSettings,
     LabelText,
     LabelTexts,
     Location,
+    MinuteOfDay,
     Seconds,
     SecretRef,
     Strict,
@@ -40,10 +42,11 @@ class Stanza:
 
 @dataclass(frozen=True, slots=True)
 class ReaderStanza(Stanza):
-    """A reader, and how it writes cards. The driver's own settings hold neither key."""
+    """A reader, how it writes cards and where it is. The driver's own settings hold no such key."""
 
     card: CardSettings
     strength: Strength | None = None  # instead of what the driver says
+    side: str = "outside"  # or "inside": by which one leaves
 
 
 class Site(Strict):
@@ -56,6 +59,10 @@ class Site(Strict):
     holidays: tuple[date, ...] = Field(
         default=(), description="days on which doors do not unlock by themselves"
     )
+    forgive_at: MinuteOfDay | None = Field(
+        default=None, description="when every day it is forgotten who is in which area"
+    )
+    pin_digits: int = Field(default=4, ge=4, le=12, description="shorter PINs open nothing")
 
 
 class ClockSettings(Strict):
@@ -157,6 +164,8 @@ class Door(Strict):
     demands: tuple[Demands, ...] = ()
     unlocked: tuple[Unlocked, ...] = ()
     anti_passback: Seconds = 0.0
+    outside: str = Field(default="", description="the area it leads from; none: the street")
+    inside: str = Field(default="", description="the area it leads into")
     repeat_after: Seconds = 2.0
     lock: InstanceOf[Stanza] = Field(description="what holds the door shut")
     contact: InstanceOf[Stanza] | None = None
@@ -205,6 +214,8 @@ class Config:
     live: LiveSettings
     http: HttpSettings
     staleness: tuple[Staleness, ...]
+    areas: Mapping[str, Area]
+    journeys: tuple[JourneySettings, ...]
     doors: Mapping[str, Door]
     platforms: Mapping[str, Stanza]
 
@@ -231,6 +242,9 @@ class Config:
             demands=tuple(each.demand() for each in door.demands),
             zone=self.zone,
             duress=door.duress,
+            passage=passage(door, self.areas, self.site.forgive_at),
+            inside=frozenset(name for name, r in door.readers.items() if r.side == "inside"),
+            pin_digits=self.site.pin_digits,
         )
 
     def settings(self, door_id: str) -> Settings:
@@ -266,6 +280,7 @@ class Config:
 
     def warnings(self) -> Iterator[str]:
         """What is allowed and yet can hardly be meant."""
+        yield from unseen_leaving(self.doors, self.areas)
         doors = self.doors.values()
         readers = {r.card.card_format().bits() for door in doors for r in door.readers.values()}
         for where, card in found_in(CardSettings, "platforms", self.platforms):

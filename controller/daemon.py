@@ -17,6 +17,7 @@ from controller.control import Server
 from controller.errors import DoorwardError, StoreError
 from controller.journal import Journal
 from controller.journal_read import newest_wall
+from controller.journeys import Journeys
 from controller.knowledge import Knowledge
 from controller.live import Asker
 from controller.logs import Once, configure
@@ -55,16 +56,22 @@ def run(path: Path | None) -> None:
 class Controller:
     """The doors of one configuration; use as a context."""
 
-    def __init__(self, config: Config, clock: Clock | None = None) -> None:
-        """Open the journal and what people are looked up in. Raises `DoorwardError`."""
+    def __init__(self, config: Config, clock: Clock | None = None, boot: str = "") -> None:
+        """Open the journal and what people are looked up in. Raises `DoorwardError`.
+
+        `boot`: the id of this run of the machine, else the kernel's.
+        """
         for directory in (config.run, config.data):
             _make(directory)
         self.config, kept = config, config.data / "journal.db"
         key = device_key(config.data)
         self.clock = clock or configured_clock(config, lambda: newest_wall(kept))
-        self.journal = Journal(kept, self.clock, boot_id())
+        self.journal = Journal(kept, self.clock, boot or boot_id())
         cache = Cache(config.data / "cache.db")
         self.knowledge = Knowledge(cache, self.journal, self.clock, key)
+        self.knowledge.journeys = Journeys(each.journey() for each in config.journeys)
+        self.knowledge.knows_places = bool(config.areas)
+        self.knowledge.tries.recall(self.journal.tried())
         self.doors = Doors(config, self.knowledge, self.journal, self.clock)
         self.doors.asker = Asker(config.run / "sync.sock", self.clock)
         self._keyholders = _local_list(config, key, self.clock)

@@ -7,6 +7,7 @@ refusal is the answer. A check may narrow `case.grants` to those that pass it.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from controller.areas import out_of_place
 from controller.model import (
     Decision,
     DoorRules,
@@ -22,6 +23,7 @@ from controller.model import (
     Trust,
     Visit,
 )
+from controller.passage import Passback
 from controller.passes import current_visit, remaining, visit_end
 from controller.schedule import open_until
 from controller.timetable import demanded
@@ -200,10 +202,16 @@ def _clock_trusted(case: Case) -> Reason | None:
 
 
 def _not_passed_back(case: Case) -> Reason | None:
-    last = _holder(case).last_entry
-    if not case.rules.anti_passback or last is None:
-        return None
-    return Reason.PASSBACK if 0 <= case.now.wall - last < case.rules.anti_passback else None
+    holder, rules, wall = _holder(case), case.rules, case.now.wall
+    last = holder.last_entry
+    if rules.anti_passback and last is not None and 0 <= wall - last < rules.anti_passback:
+        return Reason.PASSBACK
+    way = rules.passage
+    if way and out_of_place(way, holder.place, wall, rules.zone):
+        if way.passback is Passback.HARD and way.there:  # into the open everybody may go
+            return Reason.PASSBACK
+        case.notes.append("passed_back")
+    return None
 
 
 def _strong_enough(case: Case) -> Reason | None:

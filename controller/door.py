@@ -21,7 +21,7 @@ from controller.journal import Journal
 from controller.knowledge import Knowledge
 from controller.levels import Levels
 from controller.live import Asker
-from controller.model import Decision, DoorRules, Event, Kind, Mode, Trust
+from controller.model import Decision, DoorRules, Event, Kind, Mode, Reason, Trust
 from controller.ports import Alarm, Card, Clock, Health, Keys, Level, Refused, Signal, Tell, Told
 from controller.question import Heard
 from controller.reads import Reads
@@ -56,15 +56,9 @@ class Door:
         self.condition = Condition(self.id, self._tell)
         self._knowledge, self._journal, self._clock = knowledge, journal, clock
         self._interlock, self._asker = interlock or Interlock(), asker
+        own, asks = settings, settings.asks if asker else frozenset[Reason]()
         self._entrance = Entrance(
-            rules,
-            knowledge,
-            journal,
-            clock,
-            self._interlock,
-            settings.partners,
-            settings.asks if asker else frozenset(),
-            settings.ask_within,
+            rules, knowledge, journal, clock, self._interlock, own.partners, asks, own.ask_within
         )
         self.strangers = self._entrance.strangers
         self._bolt, self._display = Bolt(parts.lock, clock), Display(parts.indicator, clock)
@@ -283,6 +277,7 @@ class Door:
         if barred:
             self._display.answer(Signal.WAIT, "other door")
         else:
+            self._entrance.ways.left()
             self._take(doorstate.let_out(self.state, at, timing))
 
     def _out_of_sight(self, part: str) -> None:
@@ -294,6 +289,7 @@ class Door:
         if self.mode is Mode.LOCKDOWN or self._barred():
             return  # since the command was checked
         self._tell(Kind.UNLOCKED, author, seconds=seconds)
+        self._entrance.ways.passed()
         self._take(doorstate.let_in(self.state, self._at(), seconds, self.settings.timing))
 
     def _set_mode(self, mode: Mode, until: float | None, author: str) -> None:
@@ -335,6 +331,9 @@ class Door:
         opened = Kind.OPENED in kinds or self.state.phase is Phase.FREE
         if opened and self._entrance.opened():
             self._last_entry = self._clock.wall()
+        elif Kind.OPENED in kinds:
+            self._entrance.ways.passed()
+        self._entrance.ways.watch(self.state, self._clock.monotonic())
         if before.phase is not self.state.phase or kinds:
             self._display.changed()
 

@@ -123,6 +123,11 @@ class DoorState:
             return True
         return self.mode_at(at.wall) is Mode.NORMAL and at.monotonic < self.released_until
 
+    def passable(self, monotonic: float) -> bool:
+        """Can people pass whom nobody let in?"""
+        propped = self.phase is Phase.OPEN and monotonic < self.propped_until
+        return self.fire or propped or self.phase in (Phase.FREE, Phase.HELD, Phase.FORCED)
+
     def word(self, wall: float, timing: Timing) -> str:
         """What a person would call this: who rules the door, else its phase."""
         mode = self.mode_at(wall)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import structlog
 
+from controller.areas import at_reader
 from controller.cards import CardFormat, mask
 from controller.decide import decide
 from controller.interlock import Interlock
@@ -31,6 +32,8 @@ from controller.ports import Card, Clock
 from controller.question import NO_ANSWER, WAITING, Heard, Question
 from controller.strangers import Strangers
 from controller.timetable import demanded
+from controller.vigilance import Vigilance
+from controller.whereabouts import Whereabouts
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +61,7 @@ class Presented(NamedTuple):
     person: Person | None = None  # once known
     until: float = 0.0  # monotonic: so long the rest is waited for
     heard: Heard | None = None  # once the platforms were asked
+    typed: str = ""  # a PIN after the card: "right" or "wrong"
 
 
 class Waiting(NamedTuple):
@@ -90,11 +94,18 @@ class Entrance:
     expects_opening: bool = False  # there is a contact that will tell of it
     counts_on_opening: bool = False  # and a check-in counts only then
     strangers: Strangers = field(default_factory=Strangers)
+    ways: Whereabouts = field(init=False)
+    _vigilance: Vigilance = field(init=False)
     _keypads: dict[str, Keypad] = field(default_factory=dict)
     _for_pin: dict[str, Presented] = field(default_factory=dict)  # reader → card that was shown
     _company: list[Presented] = field(default_factory=list)
     _expected: list[Expected] = field(default_factory=list)
     _asked: list[Waiting] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        door, knowledge = self.rules.door, self.knowledge
+        self.ways = Whereabouts(self.rules, knowledge, self.journal)
+        self._vigilance = Vigilance(door, knowledge, self.clock, self._append)
 
     def card(self, reader: str, form: CardFormat, card: Card, mode: Mode) -> Verdict:
         """A card was read, or a PIN by a keypad that sends it whole. ValueError if it is none."""
@@ -145,6 +156,7 @@ class Entrance:
         for each in expected:
             if each.checks_in:
                 self._enter(each, **({} if seen else {"unseen": True}))
+            self.ways.went(each.decision.person, each.presented.reader, seen=seen)
         return bool(expected)
 
     def not_opened(self) -> None:
@@ -154,7 +166,8 @@ class Entrance:
             self.journal.append(_event(Kind.NO_ENTRY, self.rules.door, decision, presented))
 
     def _take(self, presented: Presented, mode: Mode) -> Verdict:
-        demand = demanded(self.rules, self.clock.wall()) if self.rules.demands else None
+        rules = at_reader(self.rules, presented.reader)
+        demand = demanded(rules, self.clock.wall()) if rules.demands else None
         if demand is None or not (demand.pin or demand.persons > 1):
             return self._concluded([presented], mode, may_ask=True)
         with self.knowledge.turn:
@@ -197,19 +210,18 @@ class Entrance:
         return Verdict(None, wanted="PIN, then #")
 
     def _pin(self, reader: str, pin: str, mode: Mode) -> Verdict:
-        now, pad, shown = self.clock.boottime(), self._keypad(reader), self._shown_before(reader)
+        shown = self._shown_before(reader)
         presented = Presented(f"pin:{pin}", reader, Strength.PIN)
-        if pad.silent_for(now):
+        whose = self._vigilance.counted(reader, shown.person if shown else None)
+        if self._vigilance.silent(whose):
             return self._refused(shown or presented, Reason.ATTEMPTS)
+        if len(pin) < self.rules.pin_digits:
+            presented = presented._replace(canonical="pin:")  # nobody's, even if somebody has it
         if shown:
             verdict = self._card_and_pin(shown, presented, mode)
         else:
-            verdict = self._take(self._perhaps_forced(presented, pin), mode)
-        decision = verdict.decision
-        if decision is None or decision.granted:
-            pad.was_right()
-        elif decision.reason in (Reason.UNKNOWN, Reason.WEAK):
-            pad.was_wrong(now)
+            verdict = self._take(self._perhaps_forced(presented), mode)
+        self._vigilance.tried(whose, shown or presented, verdict.decision)
         return verdict
 
     def _keypad(self, reader: str) -> Keypad:
@@ -225,16 +237,16 @@ class Entrance:
         if not self._is_theirs(shown, typed.canonical):
             forced = f"pin:{meant_under_duress(typed.canonical.removeprefix('pin:'))}"
             if not (self.rules.duress and self._is_theirs(shown, forced)):
-                return self._refused(shown, Reason.WEAK)
+                return self._refused(shown._replace(typed="wrong"), Reason.WEAK)
             self._call_for_help(shown)
         demand = demanded(self.rules, self.clock.wall())
-        return self._accompanied(shown, demand.persons, mode)
+        return self._accompanied(shown._replace(typed="right"), demand.persons, mode)
 
-    def _perhaps_forced(self, typed: Presented, pin: str) -> Presented:
+    def _perhaps_forced(self, typed: Presented) -> Presented:
         """Nobody's PIN may be somebody's who is forced to type it."""
         if not self.rules.duress or self._holders(typed.canonical):
             return typed
-        forced = f"pin:{meant_under_duress(pin)}"
+        forced = f"pin:{meant_under_duress(typed.canonical.removeprefix('pin:'))}"
         known = self._holders(forced)
         if not known:
             return typed
@@ -274,6 +286,8 @@ class Entrance:
             decisions = [self._decide(each, mode) for each in all_]
             if may_ask and (asking := self._asks_first(all_[0], decisions[0])):
                 return asking
+            pairs = zip(all_, decisions, strict=True)
+            decisions = [self._vigilance.elsewhere(*pair) for pair in pairs]
             if all(d.granted for d in decisions) and self._barred():
                 decisions = [Decision(Reason.INTERLOCK, d.person) for d in decisions]
             if len(decisions) > 1 and not all(d.granted for d in decisions):
@@ -289,14 +303,19 @@ class Entrance:
 
     def _settled(self, presented: Presented, decision: Decision) -> Verdict:
         """Record one conclusion; what counts only at the opening is kept until then."""
+        if "passed_back" in decision.notes:
+            self._append(Kind.PASSBACK, decision, presented)
         awaits = self.counts_on_opening and decision.granted and bool(decision.visit)
         if self.expects_opening and decision.granted:
             self._expect(Expected(presented, decision, awaits))
-        if not awaits:
-            return self._recorded(presented, decision)
-        later = decision._replace(visit="", visit_until=None, pass_key="", checks_in=False)
-        ticket = self._append(Kind.ACCESS, later, presented, awaits="opening")
-        return Verdict(decision, ticket)
+        if awaits:
+            later = decision._replace(visit="", visit_until=None, pass_key="", checks_in=False)
+            ticket = self._append(Kind.ACCESS, later, presented, awaits="opening")
+            return Verdict(decision, ticket)
+        verdict = self._recorded(presented, decision)
+        if decision.granted and not self.expects_opening:
+            self.ways.went(decision.person, presented.reader)
+        return verdict
 
     def _expect(self, expected: Expected) -> None:
         """Whoever presents twice enters once."""
@@ -313,10 +332,11 @@ class Entrance:
             self._append(Kind.ENTERED, now if now.granted else granted, presented, **more)
 
     def _decide(self, presented: Presented, mode: Mode) -> Decision:
-        facts = self.knowledge.facts(presented.canonical, self.rules)
-        if self.rules.demands:
+        rules = at_reader(self.rules, presented.reader)
+        facts = self.knowledge.facts(presented.canonical, rules)
+        if rules.demands:
             facts = facts._replace(strength=presented.strength)
-        return decide(self.rules, mode, facts, self.knowledge.now())
+        return decide(rules, mode, facts, self.knowledge.now())
 
     def _refused(self, presented: Presented, reason: Reason) -> Verdict:
         return self._recorded(presented, Decision(reason, presented.person))
@@ -346,6 +366,8 @@ def _event(
     detail: dict[str, object] = {"reader": presented.reader, **more}
     if presented.heard and kind is Kind.ACCESS:
         detail["asked"] = presented.heard.detail()
+    if presented.typed:
+        detail["pin"] = presented.typed
     if decision.notes:
         detail["notes"] = list(decision.notes)
     counts = kind in (Kind.ACCESS, Kind.ENTERED)

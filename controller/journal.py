@@ -13,12 +13,15 @@ from typing import TypeVar
 
 import structlog
 
+from controller.areas import after
 from controller.errors import StoreError
 from controller.journal_file import Entry, History, JournalFile, uuid7
 from controller.logs import Once
 from controller.model import Event, Kind, Mode, Visit
+from controller.passage import Place
 from controller.ports import Clock
 from controller.store import closed_on_error, set_aside
+from controller.tries import Tried
 
 __all__ = ["History", "Journal", "Ticket"]
 
@@ -127,11 +130,28 @@ class Journal:
 
     def last_entry(self, platform: str, person: str, door: str) -> float | None:
         """When this person last entered by this door (wall)."""
-        waiting = self._entries_waiting(platform, person)
-        here = [e.wall_ms / 1000 for e in waiting if e.event.door == door and not _awaits(e.event)]
-        if here:
-            return here[-1]
-        return self._looked_up(lambda file: file.last_entry(platform, person, door), None)
+        waiting = self._all_waiting()  # before the file, as above
+        last = self._looked_up(lambda file: file.last_entry(platform, person, door), None)
+        for each in waiting:
+            event = each.event
+            if _forgives(event, platform, person):
+                last = None
+            elif _enters(event, platform, person) and event.door == door and not _awaits(event):
+                last = each.wall_ms / 1000
+        return last
+
+    def place(self, platform: str, person: str) -> Place | None:
+        """Where this person is by the record; None if nobody knows."""
+        waiting = self._all_waiting()
+        place = self._looked_up(lambda file: file.place(platform, person), None)
+        for each in waiting:
+            place = after(place, each.event, each.wall_ms / 1000, platform, person)
+        return place
+
+    def tried(self) -> list[Tried]:
+        """PINs that were looked at before this start, of the newest 20,000 events, in order."""
+        now = self._clock.monotonic(), self._clock.boottime()
+        return self._looked_up(lambda file: file.tried(*now), [])
 
     def last_granted(self, door: str) -> float | None:
         """When anybody last entered by this door (wall), of the newest events on disk."""
@@ -175,6 +195,10 @@ class Journal:
     def _entries_waiting(self, platform: str, person: str) -> list[Entry]:
         with self._changed:
             return [e for e, _ in self._waiting if _enters(e.event, platform, person)]
+
+    def _all_waiting(self) -> list[Entry]:
+        with self._changed:
+            return [entry for entry, _ in self._waiting]
 
     def _looked_up(self, look: Callable[[JournalFile], _Found], nothing: _Found) -> _Found:
         """What the file says, or `nothing` while it cannot be read: the door goes on."""
@@ -268,6 +292,13 @@ class Journal:
 
 def _enters(event: Event, platform: str, person: str) -> bool:
     return event.reason == "granted" and event.person == person and event.platform == platform
+
+
+def _forgives(event: Event, platform: str, person: str) -> bool:
+    everybody = not event.person
+    return event.kind is Kind.FORGIVEN and (
+        everybody or (event.platform, event.person) == (platform, person)
+    )
 
 
 def _awaits(event: Event) -> bool:

@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from controller.model import Event, Kind, Mode, Trust, Visit
+from controller.journal_places import FORGIVEN_UP_TO, MIGRATION, note_place, place_in
+from controller.model import Event, Kind, Mode, Reason, Trust, Visit
+from controller.passage import Place
 from controller.store import open_reader, open_writer, translated
+from controller.tries import WRONG, Tried, keypad, person
 
 MIGRATIONS = (
     (
@@ -36,6 +39,7 @@ MIGRATIONS = (
         "CREATE TABLE chain(id TEXT NOT NULL)",
         "INSERT INTO chain VALUES (lower(hex(randomblob(8))))",
     ),
+    MIGRATION,
 )
 COLUMNS = (
     "seq, uuid, wall_ms, mono_ms, boot, trust, kind, door, reason, platform, person, name, card,"
@@ -51,9 +55,10 @@ _HISTORY = """
         SELECT seq, wall_ms, door, visit, visit_until_ms, pass_key FROM event
         WHERE reason = 'granted' AND platform = ? AND person = ? AND visit <> '' AND seq <= ?
         ORDER BY seq DESC LIMIT 1)"""
-_LAST_ENTRY = """
+_LAST_ENTRY = f"""
     SELECT wall_ms FROM event
     WHERE reason = 'granted' AND platform = ? AND person = ? AND door = ?
+    AND seq > {FORGIVEN_UP_TO}
     AND (detail = '' OR json_extract(detail, '$.awaits') IS NULL)
     ORDER BY seq DESC LIMIT 1"""
 _LAST_GRANTED = """
@@ -64,6 +69,15 @@ _LAST_GRANTED = """
         SELECT 1 FROM event n WHERE n.seq > e.seq AND n.seq <= e.seq + 100
         AND n.kind = 'no_entry_after_granted' AND n.door = e.door AND n.person = e.person)
     ORDER BY seq DESC LIMIT 1"""
+
+# PINs that were looked at: alone, or after a card, where the detail says how that ended.
+_TRIED = f"""
+    SELECT door, json_extract(detail, '$.reader'), platform, person, reason,
+    json_extract(detail, '$.pin'), mono_ms, boot FROM event
+    WHERE seq > (SELECT max(seq) FROM event) - 20000 AND kind = '{Kind.ACCESS}'
+    AND reason IN ('{Reason.GRANTED}', '{"', '".join(WRONG)}')
+    AND (card = 'PIN' OR (instr(detail, '"pin":') AND json_extract(detail, '$.pin') IS NOT NULL))
+    ORDER BY seq"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +173,16 @@ class JournalFile:
         with self._reading, translated(self._path, "read"):
             return last_entry_in(self._reader, platform, person, door)
 
+    def place(self, platform: str, person: str) -> Place | None:
+        with self._reading, translated(self._path, "read"):
+            return place_in(self._reader, platform, person)
+
+    def tried(self, monotonic: float, boottime: float) -> list[Tried]:
+        """See `Journal.tried`."""
+        with self._reading, translated(self._path, "read"):
+            rows = self._reader.execute(_TRIED).fetchall()
+        return [_tried(row, self._boot, monotonic, boottime) for row in rows]
+
     def last_granted(self, door: str) -> float | None:
         with self._reading, translated(self._path, "read"):
             row = self._reader.execute(_LAST_GRANTED, (door,)).fetchone()
@@ -188,6 +212,7 @@ class JournalFile:
         marks = ",".join("?" * (len(row) + 1))
         self._writer.execute(f"INSERT INTO event VALUES ({marks})", (*row, digest))
         event, detail = entry.event, entry.event.detail or {}
+        note_place(self._writer, seq, event, entry.wall_ms)
         if event.checks_in:
             self._writer.execute("INSERT INTO open_check_in VALUES (?, ?)", (seq, event.platform))
         elif event.kind is Kind.TOLD:
@@ -211,8 +236,18 @@ def history_in(db: sqlite3.Connection, platform: str, person: str, after: int) -
 
 def last_entry_in(db: sqlite3.Connection, platform: str, person: str, door: str) -> float | None:
     """When, by the events on disk, this person last entered by this door (wall)."""
-    row = db.execute(_LAST_ENTRY, (platform, person, door)).fetchone()
+    row = db.execute(_LAST_ENTRY, (platform, person, door, platform, person)).fetchone()
     return row[0] / 1000 if row else None
+
+
+def _tried(row: tuple[Any, ...], boot: int, monotonic: float, boottime: float) -> Tried:
+    """Of another run of the machine nobody knows how long ago: as if just now, and the pause of
+    whoever pulled the plug begins anew. In this one a suspension counts as no time.
+    """
+    door, reader, platform, whose, reason, after_card, mono_ms, then = row
+    at = boottime - max(0.0, monotonic - mono_ms / 1000) if then == boot else boottime
+    who = (keypad(door, reader or ""), *([person(platform, whose)] if after_card else []))
+    return Tried(who, reason == Reason.GRANTED, at)
 
 
 def modes_in(db: sqlite3.Connection) -> dict[str, tuple[Mode, float | None]]:

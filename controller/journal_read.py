@@ -20,7 +20,9 @@ from controller.journal_file import (
     last_entry_in,
     modes_in,
 )
+from controller.journal_places import place_in
 from controller.model import Event, Kind, Mode, Recorded, Trust
+from controller.passage import Place
 from controller.store import NotSetUp, closed_on_error, is_damage, open_reader
 
 _SELECT = "SELECT e.*, b.boot FROM event e JOIN boot b ON b.id = e.boot"
@@ -101,6 +103,10 @@ class JournalReader:
     def last_entry(self, platform: str, person: str, door: str) -> float | None:
         """As `Journal.last_entry`, of what is on disk."""
         return self._asked(lambda: last_entry_in(self._db, platform, person, door))
+
+    def place(self, platform: str, person: str) -> Place | None:
+        """As `Journal.place`, of what is on disk."""
+        return self._asked(lambda: place_in(self._db, platform, person))
 
     def modes(self) -> dict[str, tuple[Mode, float | None]]:
         """What staff last set each door to, and until when (wall)."""

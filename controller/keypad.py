@@ -1,11 +1,9 @@
-"""Keys → PINs, and what becomes of somebody who guesses. Pure; PINs are never shown."""
+"""Keys → PINs. Pure; PINs are never shown."""
 
 from dataclasses import dataclass
 
 LONGEST = 12  # digits
 BETWEEN_KEYS = 5.0  # seconds; after that a PIN begins anew
-TRIES = 5  # wrong PINs in a row until the keypad stops listening
-FIRST_PAUSE, LONGEST_PAUSE = 60.0, 900.0  # seconds; it doubles with each further wrong PIN
 
 
 @dataclass(slots=True)
@@ -14,8 +12,6 @@ class Keypad:
 
     _digits: str = ""
     _pressed: float = 0.0
-    _wrong: int = 0
-    _silent_until: float = 0.0
 
     def feed(self, keys: str, at: float) -> list[str]:
         """The PINs that these keys complete. One that is too long is nobody's and comes as ""."""
@@ -33,19 +29,6 @@ class Keypad:
             elif key.isdigit() and key.isascii():
                 self._digits = (self._digits + key)[: LONGEST + 1]
         return done
-
-    def silent_for(self, at: float) -> float:
-        """Seconds for which no PIN is looked at, because too many were wrong; 0: it listens."""
-        return max(0.0, self._silent_until - at)
-
-    def was_wrong(self, at: float) -> None:
-        self._wrong += 1
-        if self._wrong >= TRIES:
-            pause = min(FIRST_PAUSE * 2 ** min(self._wrong - TRIES, 10), LONGEST_PAUSE)
-            self._silent_until = at + pause
-
-    def was_right(self) -> None:
-        self._wrong = 0
 
 
 def meant_under_duress(pin: str) -> str:

@@ -9,9 +9,12 @@ from controller.cache import Cache
 from controller.cards import card_hash
 from controller.errors import StoreError
 from controller.journal import History
+from controller.journeys import Journeys
 from controller.logs import Once
-from controller.model import DoorRules, Facts, Now
+from controller.model import DoorRules, Facts, Holder, Now
+from controller.passage import Place
 from controller.ports import Clock
+from controller.tries import Tries
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +26,7 @@ class Past(Protocol):
 
     def history(self, platform: str, person: str, chain: str, watermark: int) -> History: ...
     def last_entry(self, platform: str, person: str, door: str) -> float | None: ...
+    def place(self, platform: str, person: str) -> Place | None: ...
 
 
 class Knowledge:
@@ -44,6 +48,9 @@ class Knowledge:
         # Held from the first look-up until the journal has the event: two doors that decide on the
         # same last pass must see one another.
         self.turn = threading.Lock()
+        self.tries, self.journeys = Tries(), Journeys()  # of all doors together
+        self.knows_places = False  # are there areas?
+        self.loose: dict[str, frozenset[str]] = {}  # door → areas between which people pass unseen
         self._cache, self._journal, self._clock, self._key = cache, journal, clock, key
         self._once = Once(log)
 
@@ -61,12 +68,12 @@ class Knowledge:
             # Lost, damaged, not fetched yet, or too old to hold them: the local list decides.
             local = self._local(self.keyholders, hashed)
             facts = local._replace(known=facts.known)
-        return self._with_last_entry(facts, rules)
+        return self._with_moves(facts, rules)
 
     def facts_of(self, platform: str, person: str, rules: DoorRules) -> Facts:
         """The same for a person, whatever they would present. Raises `StoreError`."""
         facts = self._cache.facts_of(platform, person, self._journal.history)
-        return self._with_last_entry(facts, rules)
+        return self._with_moves(facts, rules)
 
     def close(self) -> None:
         """Let go of the files; the doors must have stopped."""
@@ -74,14 +81,15 @@ class Knowledge:
             if cache:
                 cache.close()
 
-    def _with_last_entry(self, facts: Facts, rules: DoorRules) -> Facts:
-        if not rules.anti_passback:
+    def _with_moves(self, facts: Facts, rules: DoorRules) -> Facts:
+        if not (rules.anti_passback or rules.passage):
             return facts
-        holders = tuple(
-            h._replace(last_entry=self._journal.last_entry(*h.person[:2], rules.door))
-            for h in facts.holders
-        )
-        return facts._replace(holders=holders)
+        return facts._replace(holders=tuple([self._moved(h, rules) for h in facts.holders]))
+
+    def _moved(self, holder: Holder, rules: DoorRules) -> Holder:
+        whom, past = holder.person[:2], self._journal
+        last = past.last_entry(*whom, rules.door) if rules.anti_passback else None
+        return holder._replace(last_entry=last, place=past.place(*whom) if rules.passage else None)
 
     def _asked(self, hashed: bytes) -> Facts:
         try:

@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from controller.passage import Passage, Place
+
 
 class Reason(StrEnum):
     """Why a read was granted or denied, in the order in which `decide` looks.
@@ -38,6 +40,7 @@ class Reason(StrEnum):
     ALONE = "denied_no_accompaniment"
     ATTEMPTS = "denied_max_attempts"
     INTERLOCK = "denied_interlocked"
+    ELSEWHERE = "denied_unexpected_location_usage"  # at another door just now, too far from here
 
 
 class Trust(StrEnum):
@@ -180,6 +183,7 @@ class Holder(NamedTuple):
     visits: tuple[Visit, ...] = ()
     used: frozenset[str] = frozenset()
     last_entry: float | None = None  # by this door
+    place: Place | None = None  # None: nobody knows
 
 
 class Facts(NamedTuple):
@@ -251,7 +255,10 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class DoorRules:
-    """What a door asks of a person. `zone`: that of the site, for demands."""
+    """What a door asks of a person. `zone`: that of the site, for demands and forgiveness.
+
+    `passage` is the way in; `inside` names the readers on the way out.
+    """
 
     door: str
     admits: Labels
@@ -264,6 +271,9 @@ class DoorRules:
     demands: tuple[Demand, ...] = ()
     zone: ZoneInfo | None = None
     duress: bool = False  # a PIN whose last digit is one too high opens, and calls for help
+    passage: Passage | None = None
+    inside: frozenset[str] = frozenset()
+    pin_digits: int = 4  # shorter PINs are nobody's
 
 
 class Decision(NamedTuple):
@@ -303,6 +313,12 @@ class Kind(StrEnum):
     ENTERED = "entered"  # a person granted before opened the door: the check-in of such a door
     NO_ENTRY = "no_entry_after_granted"
     DURESS = "duress"
+    LOCKOUT = "lockout_max_attempts"
+    PASSBACK = "passback_detected"
+    ELSEWHERE = "card_elsewhere"
+    MOVED = "area_entered"  # a person is now in another area
+    UNSURE = "places_unknown"  # people may have passed whom nobody recognised
+    FORGIVEN = "passback_forgiven"
     OPENED = "door_opened"
     CLOSED = "door_closed"
     FORCED = "door_forced"

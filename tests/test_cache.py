@@ -103,7 +103,7 @@ class TestFacts:
         roster_into(path, member("bo"))
         plain = only(cache, "bo")
         assert plain.person == Person("cobot", "bo", "Bo")
-        assert plain[2:] == ((), (), (), (), frozenset(), None)
+        assert plain[2:] == ((), (), (), (), frozenset(), None, None)
 
     def test_of_a_stranger(self, path: Path, cache: Cache) -> None:
         roster_into(path, member("bo"))

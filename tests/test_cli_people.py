@@ -236,4 +236,5 @@ def test_there_are_words_for_everything() -> None:
     assert set(TRUST) == set(Trust)
     assert set(GUESSED) == {"deny", "allow"}
     assert set(CHECK_INS) == {State.LATE, State.REFUSED, State.UNKNOWN}
-    assert set(NOTES) == {"renewal_grace", "without_pass", "stale_roster", "clock_guessed"}
+    notes = {"renewal_grace", "without_pass", "stale_roster", "clock_guessed", "passed_back"}
+    assert set(NOTES) == notes

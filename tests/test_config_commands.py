@@ -15,6 +15,7 @@ import hw
 import sync.platforms
 from controller.cli.config import config, effective
 from controller.config import CardSettings, Config, Door, PlatformCommon, SecretRef, Strict, load
+from controller.config_areas import Area, JourneySettings
 from controller.config_example import EXAMPLE
 from controller.config_hours import Demands, Unlocked
 from controller.config_model import (
@@ -135,6 +136,8 @@ def models() -> list[tuple[str, type[Strict]]]:
         ("[live]", LiveSettings),
         ("[http]", HttpSettings),
         ("[[staleness]]", Staleness),
+        ("[areas.<area>]", Area),
+        ("[[journeys]]", JourneySettings),
         ("[doors.<door>]", Door),
         ("[[doors.<door>.demands]]", Demands),
         ("[[doors.<door>.unlocked]]", Unlocked),
@@ -214,7 +217,11 @@ def reference() -> dict[str, dict[str, str]]:
 def test_the_reference_has_every_key_with_its_default(heading: str, model: type[Strict]) -> None:
     told = reference().get(heading, {})
     if model is Door:
-        del told["card"], told["strength"]  # a reader's keys, told in the same section
+        del (
+            told["card"],
+            told["strength"],
+            told["side"],
+        )  # a reader's keys, told in the same section
     assert told == own_keys(model)
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from controller.door import Settings
 from controller.doorstate import Timing
 from controller.model import Demand, DoorRules, Kind, Labels, Mode, Opening, Recorded
+from controller.passage import Passage, Passback
 from tests.rigs import Member, Rig, members, rig
 from tests.worlds import BERLIN, span
 
@@ -61,6 +62,10 @@ RULES = st.builds(
     zone=st.just(BERLIN),
     duress=st.booleans(),
     anti_passback=st.sampled_from([0.0, 30.0]),
+    passage=st.sampled_from(
+        [None, Passage("", "in", Passback.SOFT), Passage("", "in", Passback.HARD)]
+    ),
+    inside=st.sampled_from([frozenset(), frozenset({"keypad"})]),
 )
 SETTINGS = st.builds(
     Settings,

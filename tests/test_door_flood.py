@@ -90,6 +90,19 @@ def test_the_same_card_for_an_hour_opens_once(tmp_path: Path) -> None:
         assert front.door.condition.alarms == {}
 
 
+def test_a_frame_that_is_repeated_exactly_as_a_stuck_wiegand_reader_does_counts_once(
+    tmp_path: Path,
+) -> None:
+    with rig(tmp_path) as front:
+        members(tmp_path, front.clock, ADA)
+        flood(front, lambda _: Card(CARD, Strength.WIEGAND), 10)
+        assert front.reasons() == ["granted"]
+        assert front.door.condition.alarms == {}
+        front.wait(3)
+        front.scan(CARD)
+        assert front.reasons() == ["granted"] * 2, "who lets go and comes back is heard"
+
+
 def test_a_queue_at_the_door_is_no_flood(tmp_path: Path) -> None:
     with rig(tmp_path) as front:
         crowd = [Member(f"M{number}", (f"32:{number:08X}",)) for number in range(100)]

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from controller.entrance import COMPANY_WITHIN, PIN_WITHIN
-from controller.keypad import FIRST_PAUSE, TRIES
 from controller.model import Demand, DoorRules, Kind, Labels, Mode, Strength
 from controller.ports import Card, Signal
+from controller.tries import FIRST_PAUSE, TRIES
 from tests.rigs import Member, Rig, members, rig
 
 ADA = Member("Ada", ("32:04A1B2C3", "pin:4711"))

@@ -37,6 +37,7 @@ PURE = {
     *("controller.doorstate", "controller.clocktrust", "controller.cards", "controller.timetable"),
     *("controller.question", "controller.cards_written"),
     *("controller.keypad", "controller.flutter", "controller.levels", "controller.reads"),
+    *("controller.tries", "controller.journeys", "controller.areas", "controller.passage"),
     *("sync.plan", "sync.backoff"),
 }
 PURE_STDLIB = {

@@ -1,18 +1,10 @@
-"""Keys → PINs, and the pause after wrong ones."""
+"""Keys → PINs."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.keypad import (
-    BETWEEN_KEYS,
-    FIRST_PAUSE,
-    LONGEST,
-    LONGEST_PAUSE,
-    TRIES,
-    Keypad,
-    meant_under_duress,
-)
+from controller.keypad import BETWEEN_KEYS, LONGEST, Keypad, meant_under_duress
 
 
 @pytest.mark.parametrize(
@@ -42,31 +34,6 @@ def test_after_a_pause_a_pin_begins_anew() -> None:
     pad.feed("99", 0.0)
     assert pad.feed("47", BETWEEN_KEYS + 0.1) == []
     assert pad.feed("11#", 2 * BETWEEN_KEYS) == ["4711"]
-
-
-def test_the_pause_doubles_up_to_a_bound_and_a_right_pin_ends_it() -> None:
-    pad, now = Keypad(), 0.0
-    pauses = []
-    for _ in range(TRIES + 30):
-        pad.was_wrong(now)
-        pauses.append(pad.silent_for(now))
-        now += pauses[-1]
-    assert pauses[: TRIES - 1] == [0.0] * (TRIES - 1)
-    assert pauses[TRIES - 1 : TRIES + 3] == [FIRST_PAUSE * n for n in (1, 2, 4, 8)]
-    assert set(pauses[TRIES + 3 :]) == {LONGEST_PAUSE}
-    pad.was_right()
-    pad.was_wrong(now)
-    assert pad.silent_for(now) == 0.0
-
-
-def test_who_tries_all_day_gets_few_tries() -> None:
-    pad, now, tries = Keypad(), 0.0, 0
-    while now < 86_400:
-        if not pad.silent_for(now):
-            tries += 1
-            pad.was_wrong(now)
-        now += 1
-    assert tries <= TRIES + 4 + 86_400 / LONGEST_PAUSE
 
 
 @pytest.mark.parametrize(

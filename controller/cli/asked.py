@@ -11,7 +11,7 @@ from controller.cards import CardFormat, card_hash, mask
 from controller.cli.explained import Case, decided
 from controller.cli.output import masked_cards
 from controller.cli.reach import cache_of, clock_of, journal_of, key_of
-from controller.cli.whom import called, exactly, shown
+from controller.cli.whom import called, exactly, person_meant, shown
 from controller.errors import ConfigError, StoreError
 from controller.journal import History
 from controller.knowledge import Knowledge, Past
@@ -60,6 +60,12 @@ def answers(config: "Config", who: str, door: str, mode: Mode, now: Now) -> list
         return _Question(config, config.rules(door), mode, now, cache, know).answers(who.strip())
 
 
+def somebody(config: "Config", who: str) -> Person:
+    """The one person meant. Raises UsageError or `StoreError`."""
+    with cache_of(config) as cache:
+        return person_meant(config, cache, who)
+
+
 class _NoPast:
     """A journal that is not there yet."""
 
@@ -67,6 +73,9 @@ class _NoPast:
         return History()
 
     def last_entry(self, *_: object) -> None:
+        return None
+
+    def place(self, *_: object) -> None:
         return None
 
 

@@ -9,6 +9,7 @@ import click
 
 from controller.config import PARTS, Config, Door, SecretRef, Strict, load
 from controller.config_example import EXAMPLE
+from controller.errors import ConfigError
 from controller.secrets import lax, read_secret
 
 
@@ -25,7 +26,11 @@ def check(context: click.Context, *, as_json: bool) -> None:
 
     Run it as the user that the services run as: it reads their secrets too.
     """
+    from controller.cli.pins import problem
+
     found = _load_all(context, read_secret)
+    if why := problem(found):
+        raise ConfigError(f"{found.path}: site.pin_digits: {why}")
     careless = [note for _, ref in found.secrets() if (note := lax(ref))]
     warnings = [*careless, *found.warnings()]
     if as_json or context.obj.json:
@@ -62,6 +67,8 @@ def effective(found: Config) -> dict[str, Any]:
         "sync": _plain(found.sync),
         "http": _plain(found.http),
         "staleness": [_plain(each) for each in found.staleness],
+        "areas": {name: _plain(area) for name, area in found.areas.items()},
+        "journeys": [_plain(each) for each in found.journeys],
         "doors": {name: _door(door) for name, door in found.doors.items()},
         "platforms": {name: _plain(stanza.settings) for name, stanza in found.platforms.items()},
     }
@@ -82,7 +89,7 @@ def _load_all(context: click.Context, secret: Callable[[SecretRef], str] | None 
 def _door(door: Door) -> dict[str, Any]:
     parts = {name: stanza for name in PARTS if (stanza := getattr(door, name))}
     readers = {
-        name: _plain(reader.settings) | {"card": _plain(reader.card)}
+        name: _plain(reader.settings) | {"card": _plain(reader.card), "side": reader.side}
         for name, reader in door.readers.items()
     }
     own = _masked(door.model_dump(mode="json", exclude={*PARTS, "readers"}))

@@ -6,8 +6,19 @@ from datetime import datetime
 
 from controller.cli.output import ago, counted, lasting, local
 from controller.cli.words import TRUST, grant_in_words, hours_in_words
+from controller.config_types import minute_text
 from controller.decide import Trail, decide
-from controller.model import Decision, DoorRules, Facts, Grant, Holder, Mode, Now, Strength
+from controller.model import (
+    Decision,
+    DoorRules,
+    Facts,
+    Grant,
+    Holder,
+    Mode,
+    Now,
+    Strength,
+)
+from controller.passage import Passback
 from controller.passes import current_visit, remaining
 from controller.timetable import demanded
 
@@ -150,6 +161,26 @@ def _passback(case: Case) -> Iterator[str]:
         last = case.holder.last_entry if case.holder else None
         yield f"last entry by this door: {local(last) or 'none known'}"
         yield f"the next may be {lasting(case.rules.anti_passback)} later"
+    yield from _place(case)
+
+
+def _place(case: Case) -> Iterator[str]:
+    """By areas, on the way in."""
+    way, holder = case.rules.passage, case.holder
+    if way is None or way.passback is Passback.OFF:
+        return
+    yield f"the door leads from {_area(way.here)} to {_area(way.there)}: {way.passback} passback"
+    place = holder.place if holder else None
+    if place is None:
+        yield "where the person is, nobody knows; that never refuses"
+        return
+    yield f"by the record the person is in {_area(place.area)}, since {local(place.since)}"
+    if way.forgive_at is not None:
+        yield f"that is forgotten every day at {minute_text(way.forgive_at)}"
+
+
+def _area(name: str) -> str:
+    return f"area {name}" if name else "the street"
 
 
 def _demands(case: Case) -> Iterator[str]:

@@ -22,6 +22,7 @@ COMMANDS = {
     "enroll": "enroll",
     "events": "events",
     "explain": "explain",
+    "forgive": "forgive",
     "hw": "hw",
     "journal": "journal",
     "lock": "doors",

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from controller.cli.output import counted, local
+from controller.cli.output import counted, lasting, local
+from controller.cli.pins import too_short
 from controller.cli.reach import cache_of, clock_of, journal_of, nobody_listens
 from controller.cli.words import CHECK_INS, GUESSED
 from controller.control import ask
@@ -55,6 +56,8 @@ def todo(config: "Config", found: dict[str, Any]) -> Iterator[str]:
             f"{GUESSED[config.clock.guessed]}. Let the machine reach a time server, "
             "or fit a battery-backed clock"
         )
+    if found["pins"]:
+        yield found["pins"]
     for platform in found["platforms"]:
         yield from _at_platform(platform, found)
     for state, meaning in CHECK_INS.items():
@@ -82,9 +85,11 @@ def _from_files(config: "Config", lines: dict[str, Any]) -> dict[str, Any]:
     rosters: dict[str, Any] = {}
     counts: dict[str, int] = {}
     taken: dict[tuple[str, str], int] = {}
-    files = {}
+    files: dict[str, str] = {}
+    pins = ""
     try:
         with cache_of(config) as cache:
+            pins = too_short(config, cache)
             rosters = {row["name"]: row for row in cache.rosters()}
             counts, taken = cache.delivery_counts(), cache.taken()
     except StoreError as error:
@@ -97,7 +102,7 @@ def _from_files(config: "Config", lines: dict[str, Any]) -> dict[str, Any]:
     if waiting:
         counts["pending"] = counts.get("pending", 0) + waiting
     platforms = [_platform(name, rosters.get(name), lines.get(name)) for name in config.platforms]
-    return {"platforms": platforms, "check_ins": counts, "files": files}
+    return {"platforms": platforms, "check_ins": counts, "files": files, "pins": pins}
 
 
 def _platform(name: str, row: dict[str, Any] | None, line: dict[str, Any] | None) -> dict[str, Any]:
@@ -125,6 +130,13 @@ def _at_doors(controller: dict[str, Any]) -> Iterator[str]:
             yield f"door {door['id']}: alarm, {what}: {why}"
         if door.get("word") in _GRAVE:
             yield f"door {door['id']}: {_GRAVE[door['word']]}"
+    for silent in controller.get("silent", ()):
+        at = "at keypad" if silent["counted"] == "keypad" else "after the card of"
+        yield (
+            f"too many wrong PINs {at} {silent['whose']}: none is looked at for "
+            f"{lasting(silent['seconds'])} more. Who it was: "
+            "doorward events --kind lockout_max_attempts"
+        )
     journal = controller["journal"]
     if journal["failing"]:
         yield (

@@ -50,8 +50,8 @@ REASONS: dict[Reason, tuple[str, str]] = {  # what it means, what to do about it
         'let the machine reach a time server, fit an RTC, or set [clock] guessed = "allow"',
     ),
     Reason.PASSBACK: (
-        "the person entered by this door less than anti_passback ago",
-        "wait, or have staff let them in: doorward unlock",
+        "the person entered here less than anti_passback ago, or is in another area by the record",
+        "find out who has their card; then doorward forgive PERSON, or doorward unlock",
     ),
     Reason.WEAK: (
         "what was presented is weaker than the door demands now, or the PIN was not theirs",
@@ -66,15 +66,21 @@ REASONS: dict[Reason, tuple[str, str]] = {  # what it means, what to do about it
         "let all present their cards, one soon after the other",
     ),
     Reason.ATTEMPTS: (
-        "too many wrong PINs at this keypad: it does not listen for some minutes",
+        "too many wrong PINs at this keypad or after this card: it waits for some minutes",
         "wait; a card still works where it is enough",
     ),
     Reason.INTERLOCK: (
         "the other door of the interlock is open or unlocked, or its contact is lost",
         "shut it first, or mend its contact; doorward doors shows which",
     ),
+    Reason.ELSEWHERE: (
+        "the same card was at another door just now, and nobody gets here so soon",
+        "find out who has the other one; a copied card is changed at the platform",
+    ),
 }
 NOTES = {
+    "passed_back": "by the record the person is in another area than this door leads from; the "
+    'area says passback = "soft"',
     "renewal_grace": "the paid period ended while the platform could not be reached; admitted for "
     "its renewal_grace",
     "without_pass": 'no pass was left, and the door says no_pass = "admit"',
