@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from controller.config_errors import clashes, meant, problem_lines, unfit_doors
+from controller.config_mail import MailSettings
 from controller.config_model import (
     ClockSettings,
     Config,
@@ -131,7 +132,10 @@ PARTS = {
     **dict.fromkeys(("contact", "exit_button", "tamper", "fire"), "input"),
     "indicator": "indicator",
 }
-TOP = ("site", "clock", "journal", "sync", "live", "http", "staleness", "doors", "platforms")
+TOP = (
+    *("site", "clock", "journal", "sync", "live", "http", "mail"),
+    *("staleness", "doors", "platforms"),
+)
 ID = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 BAD_ID = "is no id: write a-z, 0-9, _ and -, a letter first, at most 32"
 UNKNOWN = Stanza("", None, {})  # stands in where a problem was found; no Config is made then
@@ -161,6 +165,7 @@ class _Intake:
             "live": self.section(LiveSettings, "live"),
             "http": self.section(HttpSettings, "http"),
         }
+        mail = self.mail()
         staleness = self.staleness()
         platforms = {name: self.platform(name) for name in self.names("platforms")}
         doors = {name: self.door(name) for name in self.names("doors")}
@@ -173,7 +178,7 @@ class _Intake:
         if self.problems:
             return None
         parts: Any = {**sections, "doors": doors, "platforms": platforms}
-        return Config(path=path, staleness=staleness, **parts)
+        return Config(path=path, staleness=staleness, mail=mail, **parts)
 
     def try_secrets(self, secret: Callable[[SecretRef], str]) -> None:
         for where, settings in self.stanzas.items():
@@ -185,6 +190,12 @@ class _Intake:
 
     def section(self, model: type[AnyStrict], name: str) -> AnyStrict | None:
         return self.checked(model, self.raw.get(name, {}), name)
+
+    def mail(self) -> MailSettings | None:
+        found = self.section(MailSettings, "mail") if "mail" in self.raw else None
+        if found:
+            self.stanzas["mail"] = found
+        return found
 
     def staleness(self) -> tuple[Staleness, ...]:
         rules = self.raw.get("staleness", [])

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, InstanceOf, model_validator
 
 from controller.config_hours import Demands, Unlocked
+from controller.config_mail import MailSettings
 from controller.config_types import (
     CardSettings,
     LabelText,
@@ -207,6 +208,7 @@ class Config:
     staleness: tuple[Staleness, ...]
     doors: Mapping[str, Door]
     platforms: Mapping[str, Stanza]
+    mail: MailSettings | None = None  # None: nothing is mailed
 
     @property
     def data(self) -> Path:
@@ -277,6 +279,7 @@ class Config:
         """Every secret that validated devices and platforms name, with the key it stands under."""
         yield from found_in(SecretRef, "doors", self.doors)
         yield from found_in(SecretRef, "platforms", self.platforms)
+        yield from found_in(SecretRef, "mail", self.mail)
 
 
 Kind = TypeVar("Kind", bound=Strict)

@@ -18,6 +18,7 @@ from controller.passes import renewed
 from controller.schedule import dump
 from controller.store import closed_on_error, open_writer, translated
 from sync.plan import Changes
+from sync.platform import Booked
 
 # Tables that hang on a person: their columns besides `person`.
 CHILDREN = {
@@ -75,6 +76,7 @@ class Staging:
         `only`: keys of the people whom this is about; it leaves everybody else alone.
         """
         self.warnings: list[str] = []
+        self.visitors: dict[str, list[Booked]] = {}  # by the person's key
         self.zone_name = "UTC"
         self._platform, self._key, self._checks_in = platform, key, checks_in
         self._path, self._whole = path, only is None
@@ -113,7 +115,11 @@ class Staging:
     def visit(self, key: str, since: float, until: float) -> None:
         self._put("visit", (key, _since(since), _until(until)))
 
+    def booked(self, key: str, booked: Booked) -> None:
+        self.visitors.setdefault(key, []).append(booked)
+
     def forget(self, key: str) -> None:
+        self.visitors.pop(key, None)
         self._db.execute("DELETE FROM new.person WHERE key = ?", (key,))
         for table in CHILDREN:
             self._db.execute(f"DELETE FROM new.{table} WHERE owner = ?", (key,))

@@ -116,6 +116,7 @@ def visitor_record(one: Booking) -> Said:
     visitor = one.visitor
     assert visitor is not None
     attributes = {"from": iso(one.start), "to": iso(one.end), "name": visitor.name}
+    attributes |= {"email": visitor.email}
     return {
         "type": "externalBookings",
         "id": visitor.id,
