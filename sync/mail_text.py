@@ -1,13 +1,12 @@
 """What is mailed to visitors: our own text, or the operator's, filled in by sandboxed Jinja.
 
-A template knows `name`, `site`, `booking` (the rooms: each has `room`, `begins`, `ends`, `zone`),
-`room` (all their names), `doors` (names of those that take the PIN), `pin`, `changed` (true: they
-were mailed before); that for a cancelled booking knows no `doors`, `pin` and `changed`. What it is
-filled with is never read as a template.
+A template knows `name`, `site`, `room` (the names of all rooms), `booking` (for each room: `room`,
+`begins`, `ends`, `zone`, and the datetimes `start` and `end`), `doors` (names of those that take
+the PIN), `pin`, and `changed` (true: they were mailed before). That for a cancelled booking knows
+no `doors`, `pin` and `changed`. What it is filled with is never read as a template.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from controller.config_mail import MailSettings
 from controller.errors import ConfigError
 from sync.smtp import one_line
+from sync.visitors import Told
 
 BOOKED = """\
 Hello {{ name }},
@@ -54,22 +54,13 @@ _LARGEST = 65536  # bytes of a template, and characters of what comes of it
 _LONGEST_NAME = 80
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One room of a booking, `start` and `end` in unix seconds."""
-
-    room: str
-    start: float
-    end: float
-
-
 class Texts:
     """The templates of `[mail]`; ConfigError says which of them is wrong, and where."""
 
     def __init__(self, settings: MailSettings, site: str) -> None:
         self._jinja = ImmutableSandboxedEnvironment(
             undefined=StrictUndefined,
-            autoescape=False,  # noqa: S701 - plain text
+            autoescape=False,
             keep_trailing_newline=True,
         )
         self._site = one_line(site, _LONGEST_NAME)
@@ -134,7 +125,7 @@ class Texts:
 def _rendered(key: str, template: Template, known: dict[str, Any]) -> str:
     try:
         text = template.render(known)
-    except Exception as error:  # noqa: BLE001 - whatever the operator's own lines may raise
+    except Exception as error:
         raise ConfigError(f"mail.{key}: cannot be filled in: {error}") from error
     if not text.strip() or len(text) > _LARGEST:
         raise ConfigError(f"mail.{key}: comes to no text, or to more than {_LARGEST} characters")
@@ -155,7 +146,7 @@ def _read(key: str, path: Path | None, default: str) -> str:
         ) from error
 
 
-def _shown(one: Told, zone: ZoneInfo) -> dict[str, str]:
+def _shown(one: Told, zone: ZoneInfo) -> dict[str, object]:
     """`Mon 5 Jan 2026, 12:00` and `13:00`, in that zone, whose name is that at the end."""
     start, end = (datetime.fromtimestamp(at, zone) for at in (one.start, one.end))
     same = start.date() == end.date()
@@ -165,6 +156,8 @@ def _shown(one: Told, zone: ZoneInfo) -> dict[str, str]:
         "begins": _day(start),
         "ends": f"{end:%H:%M}" if same else _day(end),
         "zone": f"{named}, {zone.key}",
+        "start": start,
+        "end": end,
     }
 
 
