@@ -91,6 +91,10 @@ class Post:
             settled += self._take(mail)
         return settled
 
+    def all(self) -> list[Mail]:
+        """Every mail that is still kept, the oldest first."""
+        return self._box.all()
+
     def forget(self, before: float) -> None:
         """Drop what is over since before that time (wall)."""
         self._box.forget(before)

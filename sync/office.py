@@ -183,7 +183,7 @@ class Office:
             if self.visitors and self.visitors.note(told) and self.post:
                 self.post.look()
         except StoreError as error:
-            log.error("visitors could not be noted", platform=told.platform, error=str(error))
+            self._once.trouble("visitors", "visitors could not be noted", error=str(error))
 
     def _close_ledger(self) -> None:
         self.ledger.close()  # perhaps another one than at first
