@@ -8,6 +8,7 @@ from controller.control import Answer, Command, Request, Say
 from controller.errors import ConfigError, DoorwardError
 from controller.question import Question
 from sync.line import Report
+from sync.mail_commands import MailCommands, mail_status
 from sync.office import Office, named
 
 _LONGEST_QUESTION = 10.0  # seconds
@@ -26,6 +27,7 @@ class SyncCommands:
             "push": self.push,
             "dismiss": self.dismiss,
             "ask": self.ask,
+            **MailCommands(self._office).table(),
         }
 
     def status(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
@@ -41,7 +43,12 @@ class SyncCommands:
             for name, line in self._office.lines.items()
         ]
         broken = [{"platform": n, "failure": why} for n, why in self._office.broken.items()]
-        return {"pid": os.getpid(), "platforms": lines + broken, "http": self._office.listening}
+        return {
+            "pid": os.getpid(),
+            "platforms": lines + broken,
+            "http": self._office.listening,
+            "mail": mail_status(self._office),
+        }
 
     def sync(self, request: Request, author: str, say: Say) -> Answer:
         """Fetch now; a failed platform does not keep the others from being fetched."""

@@ -5,7 +5,7 @@ PIN is not: a visitor's mail is written when it is sent, from what is known of t
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -71,10 +71,16 @@ class Post:
         """Bookings have changed."""
         self._look_at = 0.0
 
-    def again(self) -> None:
-        """A person wants it tried now."""
+    def retry(self, numbers: Sequence[int]) -> list[int]:
+        """A person says: send these, and all that waits, now. Returns those found."""
+        found = self._box.retry(numbers)
         self._backoff.worked()
         self._deferred.clear()
+        return found
+
+    def drop(self, numbers: Sequence[int], author: str) -> list[int]:
+        """A person says: do not send these. Returns those found."""
+        return self._box.drop(numbers, author)
 
     def turn(self, stopping: Callable[[], bool]) -> int:
         """Send what can be sent now; how many mails were settled. Raises `StoreError`."""
@@ -90,6 +96,10 @@ class Post:
                 break
             settled += self._take(mail)
         return settled
+
+    def of_visitors(self) -> dict[tuple[str, str], list[Mail]]:
+        """Mails about bookings that are not over, by platform and person, the oldest first."""
+        return self._box.of_visitors(self._clock.wall())
 
     def all(self) -> list[Mail]:
         """Every mail that is still kept, the oldest first."""

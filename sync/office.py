@@ -171,7 +171,7 @@ class Office:
         box = MailBox(self.desk)
         try:
             self.post = Post(
-                self.config, settings, box, self.visitors, self.clock, self._pin, read_secret
+                self.config, settings, box, self.visitors, self.clock, self.pin, read_secret
             )
         except ConfigError as error:
             self.post_trouble = str(error)
@@ -191,7 +191,7 @@ class Office:
     def _add(self, name: str, stanza: Stanza) -> None:
         settings: PlatformCommon = stanza.settings
         around = Surroundings(
-            self.clock, self.stopping.wait, read_secret, self._pin, self._hash, self.config.data
+            self.clock, self.stopping.wait, read_secret, self.pin, self._hash, self.config.data
         )
         try:
             platform = stanza.factory(name, settings, around)
@@ -205,7 +205,8 @@ class Office:
         line = Line(platform, settings, self.config.sync, self.place, self.clock, *notes)
         self.lines[name] = line
 
-    def _pin(self, booking: str) -> str:
+    def pin(self, booking: str) -> str:
+        """A visitor's."""
         return visitor_pin(self.place.key, booking)
 
     def _hash(self, canonical: str) -> str:

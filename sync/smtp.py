@@ -124,7 +124,9 @@ class MailServer:
                 f"{self.name} does not accept user and password ({error.smtp_code}); "
                 "put the right one into the file of [mail] password"
             ) from None
-        except (smtplib.SMTPNotSupportedError, UnicodeError):
+        except (smtplib.SMTPServerDisconnected, smtplib.SMTPResponseException):
+            raise
+        except (smtplib.SMTPException, UnicodeError):
             raise Unauthorized(
                 f"{self.name} knows no way to log in with this password; look at [mail]"
             ) from None

@@ -55,6 +55,7 @@ class MailServerHere:
         self.mails: list[EmailMessage] = []
         self.recipients: list[str] = []
         self.encrypted: list[bool] = []
+        self.reached = threading.Event()  # some content has come
         self._listening = socket.create_server(("127.0.0.1", port))
         self.port = self._listening.getsockname()[1]
         self._controller = _Controller(
@@ -100,6 +101,7 @@ class _Hands:
         return answer
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        self.server.reached.set()
         if self.server.faults.hold:
             await asyncio.to_thread(self.server.faults.hold.wait, PATIENCE)
         if self.server.faults.data in (OK, "drop"):
