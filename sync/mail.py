@@ -5,6 +5,7 @@ PIN is not: a visitor's mail is written when it is sent, from what is known of t
 """
 
 import random
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -55,7 +56,7 @@ class Post:
         self._backoff = Backoff(first=5.0, longest=600.0)
         self._deferred: dict[int, Backoff] = {}  # mails that the server does not take at present
         self._look_at = 0.0  # monotonic: when to look at the bookings again
-        self._once = Once(log)
+        self._once, self._turning = Once(log), threading.Lock()
         self.trouble = ""  # why no mail goes out at present
 
     def send(self, to: str, subject: str, text: str, key: str, *, keep: float = 3 * _DAY) -> bool:
@@ -84,6 +85,10 @@ class Post:
 
     def turn(self, stopping: Callable[[], bool]) -> int:
         """Send what can be sent now; how many mails were settled. Raises `StoreError`."""
+        with self._turning:
+            return self._turn(stopping)
+
+    def _turn(self, stopping: Callable[[], bool]) -> int:
         if self._box.interrupted():
             log.warning("mails were being sent when the program ended; see doorward mail list")
         now = self._clock.monotonic()

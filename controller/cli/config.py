@@ -9,6 +9,7 @@ import click
 
 from controller.config import PARTS, Config, Door, SecretRef, Strict, load
 from controller.config_example import EXAMPLE
+from controller.errors import ConfigError
 from controller.secrets import lax, read_secret
 
 
@@ -26,6 +27,7 @@ def check(context: click.Context, *, as_json: bool) -> None:
     Run it as the user that the services run as: it reads their secrets too.
     """
     found = _load_all(context, read_secret)
+    _try_templates(found)
     careless = [note for _, ref in found.secrets() if (note := lax(ref))]
     warnings = [*careless, *found.warnings()]
     if as_json or context.obj.json:
@@ -79,6 +81,17 @@ def _load_all(context: click.Context, secret: Callable[[SecretRef], str] | None 
     import sync.platforms
 
     return load(context.obj.path, hw.TABLES, sync.platforms.PLATFORMS, secret)
+
+
+def _try_templates(found: Config) -> None:
+    """Fill in the templates of [mail]; ConfigError."""
+    if found.mail:
+        from sync.mail_text import Texts
+
+        try:
+            Texts(found.mail, found.site.name)
+        except ConfigError as error:
+            raise ConfigError(f"{found.path}: {error}") from None
 
 
 def _door(door: Door) -> dict[str, Any]:

@@ -26,6 +26,7 @@ COMMANDS = {
     "lock": "doors",
     "lock-all": "lock_all_command",
     "lockdown": "doors",
+    "mail": "mail",
     "mode": "doors",
     "osdp": "osdp",
     "people": "people",
@@ -37,6 +38,7 @@ COMMANDS = {
     "sync": "sync",
     "syncd": "daemons",
     "unlock": "doors",
+    "visitors": "visitors",
 }
 
 

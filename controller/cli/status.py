@@ -36,6 +36,8 @@ def _print(config: "Config", found: dict[str, Any], needed: list[str]) -> None:
         click.echo(f"{process + ':':<12}{_process(found[process])}")
     click.echo(f"{'clock:':<12}{_clock(config, found['clock'])}")
     click.echo(f"{'check-ins:':<12}{_check_ins(found['check_ins'])}")
+    if mail := found["syncd"].get("mail"):
+        click.echo(f"{'mail:':<12}{_check_ins(mail['counts'])}")
     if found["controller"]["running"]:
         _print_doors(found["controller"]["doors"])
     if found["platforms"]:

@@ -98,6 +98,10 @@ CHECK_INS = {
     "refused": "the platform answered no; its words are in the list",
     "unknown": "sent, and no answer came; look at the platform",
 }
+MAILS = {
+    "failed": "the mail server does not take it",
+    "unknown": "sent, and no answer came; it may have arrived, and is not sent again by itself",
+}
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
