@@ -39,6 +39,7 @@ class SyncCommands:
                 "failure": line.failure,
                 "next_try_s": round(line.backoff.wait(now), 1),
                 "busy": line.busy.locked(),
+                "live": self._office.live.state(name),
             }
             for name, line in self._office.lines.items()
         ]

@@ -1,15 +1,17 @@
 """What sync.sock does about visitors and mail."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from controller.control import Answer, Command, Request, Say, ask
 from controller.errors import ConfigError, DoorwardError, NotRunning, StoreError
 from sync.desk_mails import Mail, MailKind
 from sync.desk_visitors import VisitorBook
-from sync.mail import Post
 from sync.mail_plan import mailable
 from sync.office import Office
 from sync.visitors import Visitor, doors_of
+
+if TYPE_CHECKING:
+    from sync.mail import Post
 
 _MOST = 1000  # numbers in one request
 _SHOWN = 20  # names in the journal of those whose PINs were shown
@@ -107,7 +109,7 @@ class MailCommands:
             raise StoreError(self._office.desk_trouble)
         return self._office.visitors
 
-    def _post(self) -> Post:
+    def _post(self) -> "Post":
         if self._office.post:
             return self._office.post
         why = self._office.post_trouble

@@ -112,6 +112,7 @@ def _platform(name: str, row: dict[str, Any] | None, line: dict[str, Any] | None
         "failed_at": row.get("failed_at"),
         "next_try_s": line.get("next_try_s"),
         "busy": line.get("busy", False),
+        "live": line.get("live"),
         "warnings": row.get("warnings", "").splitlines(),
     }
 
