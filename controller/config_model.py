@@ -208,7 +208,7 @@ class Config:
     staleness: tuple[Staleness, ...]
     doors: Mapping[str, Door]
     platforms: Mapping[str, Stanza]
-    mail: MailSettings | None = None  # None: nothing is mailed
+    mail: MailSettings | None = None
 
     @property
     def data(self) -> Path:

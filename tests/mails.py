@@ -28,8 +28,10 @@ from controller.control import Server
 from hw import TABLES
 from sync.commands import SyncCommands
 from sync.platforms import PLATFORMS
+from sync.simulator.cobot_space import Booking
+from tests.fakes import MONDAY
 from tests.houses import KEY, TOKEN, House, config_text
-from tests.worlds import PATIENCE
+from tests.worlds import HOUR, PATIENCE
 
 USER, PASSWORD = "doors@example.org", "correct horse"
 OK = "250 taken"
@@ -269,3 +271,27 @@ def guest_house(
         built = GuestHouse(folder, server, mail, loft)
         built.open(ends)
         yield built
+
+
+NOON = MONDAY + HOUR  # in Berlin
+ADA, BO = "ada@example.net", "bo@example.net"
+
+
+def book(
+    place: GuestHouse, email: str | None = ADA, name: str = "Ada Ruiz", at: float = NOON
+) -> Booking:
+    place.cobot.space.resources["room-1"] = "Harbour room"
+    return place.cobot.book("room-1", at, at + HOUR, visitor=name, email=email)
+
+
+def cancel(place: GuestHouse, booking: Booking) -> None:
+    with place.cobot.lock:
+        place.cobot.space.bookings.remove(booking)
+
+
+def text(server: MailServerHere, which: int = -1) -> str:
+    return str(server.mails[which].get_content()).replace("\r\n", "\n")
+
+
+def pin_in(body: str) -> str:
+    return body.partition("Your PIN is ")[2].partition("\n")[0]
