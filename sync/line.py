@@ -124,7 +124,8 @@ class Line:
         platform, keys = self.platform, set(keys)
         assert isinstance(platform, Hearing)
         with self.place.turn, closing(self._staging(only=keys)) as staging:
-            staging.zone(self.settings.zone or "UTC")
+            if self.settings.zone:
+                staging.zone(self.settings.zone)
             platform.pour(keys, staging)
             now = self.clock.wall()
             changes = staging.changes(now)

@@ -6,6 +6,7 @@ PIN is not: a visitor's mail is written when it is sent, from what is known of t
 
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -55,6 +56,7 @@ class Post:
         self._server = MailServer(settings, secret)
         self._backoff = Backoff(first=5.0, longest=600.0)
         self._deferred: dict[int, Backoff] = {}  # mails that the server does not take at present
+        self._stumbled: Counter[int] = Counter()  # mails at which the line broke off
         self._look_at = 0.0  # monotonic: when to look at the bookings again
         self._once, self._turning = Once(log), threading.Lock()
         self.trouble = ""  # why no mail goes out at present
@@ -96,7 +98,8 @@ class Post:
             self._look_at = now + _LOOK_AGAIN
             self._plan()
         settled = 0
-        for mail in self._box.waiting():
+        # One at which the server breaks off each time must not keep the others from going out.
+        for mail in sorted(self._box.waiting(), key=lambda each: self._stumbled[each.id]):
             if stopping() or self._backoff.wait(self._clock.monotonic()):
                 break
             settled += self._take(mail)
@@ -196,6 +199,7 @@ class Post:
     def _failed(self, mail: Mail, error: DoorwardError, *, begun: bool) -> bool:
         """Nothing goes out at present; this one may have, if it had begun."""
         self.trouble = self._told(mail, error)
+        self._stumbled[mail.id] += 1
         self._backoff.failed(self._clock.monotonic(), random.random())  # noqa: S311
         self._once.trouble("mail", "mail waits", error=self.trouble)
         if getattr(error, "maybe_sent", False):
@@ -213,6 +217,7 @@ class Post:
     def _settle(self, mail: Mail, state: MailState, why: str = "") -> None:
         self._box.settle(mail.id, state, why)
         self._deferred.pop(mail.id, None)
+        del self._stumbled[mail.id]
         say = log.info if state is MailState.SENT else log.warning
         say("mail settled", mail=mail.id, kind=mail.kind.value, state=state.value, why=why)
 

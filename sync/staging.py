@@ -77,7 +77,6 @@ class Staging:
         """
         self.warnings: list[str] = []
         self.visitors: dict[str, list[Booked]] = {}  # by the person's key
-        self.zone_name = "UTC"
         self._platform, self._key, self._checks_in = platform, key, checks_in
         self._path, self._whole = path, only is None
         self._db = open_writer(path, MIGRATIONS)
@@ -86,7 +85,11 @@ class Staging:
             self._db.execute("ATTACH ':memory:' AS new")
             for statement in _STAGE:
                 self._db.execute(statement)
-            self._db.executemany("INSERT OR IGNORE INTO new.chosen VALUES (?)", _rows(only))
+            chosen = [(key,) for key in only or ()]
+            self._db.executemany("INSERT OR IGNORE INTO new.chosen VALUES (?)", chosen)
+            query = "SELECT zone FROM main.platform WHERE name = ?"
+            in_force = self._db.execute(query, (platform,)).fetchone()
+            self.zone_name: str = in_force[0] if in_force else "UTC"
 
     def person(self, person: Person) -> None:
         p = person
@@ -386,10 +389,6 @@ def _last(canonical: str) -> str:
     """What is kept to recognise a card by; nothing of a PIN."""
     whole = canonical if canonical.startswith("pin:") else canonical.partition(":")[2]
     return mask(whole).removeprefix("…")
-
-
-def _rows(keys: Iterable[str] | None) -> list[tuple[str]]:
-    return [(key,) for key in keys or ()]
 
 
 def _since(at: float | None) -> int:

@@ -192,6 +192,20 @@ def test_a_server_that_says_later_is_asked_later_and_others_do_not_wait(
     assert place.mail_states() == ["sent", "sent"]
 
 
+def test_one_at_which_the_server_breaks_off_does_not_keep_others(
+    place: GuestHouse, server: MailServerHere
+) -> None:
+    book(place)
+    server.faults.rcpt[ADA] = "421 I have had enough"
+    place.post()
+    book(place, BO, "Bo", NOON + 3 * HOUR)
+    place.fetch()
+    for _ in range(2):
+        place.clock.advance(30)
+        place.turn()
+    assert place.mail_states() == ["waiting", "sent"]
+
+
 @pytest.mark.parametrize("where", ["rcpt", "data"])
 def test_what_is_refused_for_good_is_not_tried_again(
     place: GuestHouse, server: MailServerHere, where: str

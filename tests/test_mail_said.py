@@ -60,21 +60,46 @@ def test_the_mailed_pin_opens_the_room_for_the_booking_and_its_buffers(
 
 
 @pytest.mark.parametrize("how", ["gone", "canceled"])
+@pytest.mark.parametrize("heard", [True, False])
 def test_a_cancelled_booking_is_dead_with_the_next_word_from_the_platform(
-    place: GuestHouse, server: MailServerHere, how: str
+    place: GuestHouse, server: MailServerHere, how: str, heard: bool
 ) -> None:
-    booking = book(place)
+    booking, other = book(place), book(place, BO, "Bo")
     place.post()
-    pin = pin_in(text(server))
+    pin, others = pin_in(text(server, 0)), pin_in(text(server, 1))
     place.clock.wall_time = NOON
     assert place.pin("front", pin) == GRANTED
+    assert booking.visitor
     if how == "gone":
         cancel(place, booking)
     else:
-        assert booking.visitor
         booking.visitor.status = how
-    place.fetch()
+    if heard:
+        place.office.lines["loft"].refresh([f"visitor:{booking.visitor.id}"])
+    else:
+        place.fetch()
     assert place.pin("front", pin) == UNKNOWN
+    assert place.pin("front", others) == GRANTED
+    assert other.visitor
+    assert place.turn() == 1
+    assert server.recipients == [ADA, BO, ADA]
+    assert "is cancelled" in text(server)
+
+
+def test_times_that_change_hold_at_once_and_are_told(
+    place: GuestHouse, server: MailServerHere
+) -> None:
+    booking = book(place)
+    place.post()
+    booking.start, booking.end = NOON + 2 * HOUR, NOON + 3 * HOUR
+    assert booking.visitor
+    place.office.lines["loft"].refresh([f"visitor:{booking.visitor.id}"])
+    assert place.turn() == 1
+    place.clock.wall_time = NOON
+    assert place.pin("front", pin_in(text(server))) == "denied_credential_not_yet_active"
+    place.clock.wall_time = NOON + 2 * HOUR
+    assert place.pin("front", pin_in(text(server))) == GRANTED
+    assert "14:00 to 15:00 (CET, Europe/Berlin)" in text(server)
 
 
 def test_only_who_was_mailed_hears_that_the_booking_is_cancelled(
