@@ -143,9 +143,11 @@ class MailBox:
         states = (MailState.WAITING, MailState.FAILED, MailState.UNKNOWN)
         return self._by_hand(numbers, MailState.DROPPED, states, f"dropped by {author}")
 
-    def counts(self) -> dict[str, int]:
-        """How many mails stand in which state."""
-        rows = self._desk.read("SELECT state, count(*) AS number FROM mails GROUP BY state")
+    def counts(self, now: float) -> dict[str, int]:
+        """How many mails stand in which state, of those that still matter or wait."""
+        query = """SELECT state, count(*) AS number FROM mails
+                   WHERE until > ? OR state IN ('waiting', 'sending') GROUP BY state"""
+        rows = self._desk.read(query, (now,))
         return {row["state"]: row["number"] for row in rows}
 
     def forget(self, before: float) -> int:

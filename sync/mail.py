@@ -130,7 +130,7 @@ class Post:
         now = self._clock.monotonic()
         return {
             "server": self._server.name,
-            "counts": self._box.counts(),
+            "counts": self._box.counts(self._clock.wall()),
             "trouble": self.trouble,
             "next_try_s": round(self._backoff.wait(now), 1),
         }

@@ -161,6 +161,11 @@ def test_status_says_what_mail_needs_a_person(place: GuestHouse, server: MailSer
     place.cobot.book("room-1", NOON + HOUR, NOON + 2 * HOUR, visitor="D", email="dan@example.net")
     place.post()
     assert "1 mail waits: localhost does not take the sender: 553 who" in do(place, "status").out
+    place.clock.advance(4 * HOUR)
+    place.turn()
+    over = do(place, "status").out
+    assert "mail failed" not in over, "nobody needs to act any more"
+    assert "mail unknown" not in over
 
 
 def test_without_a_mail_table_it_says_so(tmp_path: Path) -> None:
