@@ -48,6 +48,7 @@ class DoorCommands:
             "forgive": self.forgive,
             "watch": self.watch,
             "show": self.show,
+            "pins_shown": self.pins_shown,
             "sim": self.sim,
         }
 
@@ -161,6 +162,13 @@ class DoorCommands:
             end()
             over.cancel()
         return {"door": door.id}
+
+    def pins_shown(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
+        """Somebody is about to see visitors' PINs: on record before they do."""
+        detail = {"number": int(request["number"]), "names": list(map(str, request["names"]))}
+        if not self._journal.append(Event(Kind.PINS_SHOWN, author=author, detail=detail)).wait(5.0):
+            raise DoorwardError("the journal does not take entries at present")
+        return {}
 
     def settled(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
         """`sync` says what became of check-ins; kept, so that none is ever told twice."""

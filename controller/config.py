@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from controller.config_areas import Area, JourneySettings, misplaced
 from controller.config_errors import clashes, meant, problem_lines, unfit_doors
+from controller.config_mail import MailSettings
 from controller.config_model import (
     ClockSettings,
     Config,
@@ -132,7 +133,7 @@ PARTS = {
     **dict.fromkeys(("contact", "exit_button", "tamper", "fire"), "input"),
     "indicator": "indicator",
 }
-SECTIONS = ("site", "clock", "journal", "sync", "live", "http")
+SECTIONS = ("site", "clock", "journal", "sync", "live", "http", "mail")
 TOP = (*SECTIONS, "staleness", "areas", "journeys", "doors", "platforms")
 ID = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 BAD_ID = "is no id: write a-z, 0-9, _ and -, a letter first, at most 32"
@@ -166,6 +167,7 @@ class _Intake:
         staleness = self.rules(Staleness, "staleness")
         journeys = self.rules(JourneySettings, "journeys")
         areas = {name: self.area(name) for name in self.names("areas")}
+        mail = self.mail()
         platforms = {name: self.platform(name) for name in self.names("platforms")}
         doors = {name: self.door(name) for name in self.names("doors")}
         if not doors and isinstance(self.raw.get("doors", {}), dict):
@@ -178,7 +180,7 @@ class _Intake:
         if self.problems:
             return None
         parts: Any = {**sections, "areas": areas, "doors": doors, "platforms": platforms}
-        return Config(path=path, staleness=staleness, journeys=journeys, **parts)
+        return Config(path=path, staleness=staleness, journeys=journeys, mail=mail, **parts)
 
     def try_secrets(self, secret: Callable[[SecretRef], str]) -> None:
         for where, settings in self.stanzas.items():
@@ -190,6 +192,12 @@ class _Intake:
 
     def section(self, model: type[AnyStrict], name: str) -> AnyStrict | None:
         return self.checked(model, self.raw.get(name, {}), name)
+
+    def mail(self) -> MailSettings | None:
+        found = self.section(MailSettings, "mail") if "mail" in self.raw else None
+        if found:
+            self.stanzas["mail"] = found
+        return found
 
     def rules(self, model: type[AnyStrict], name: str) -> tuple[AnyStrict, ...]:
         """A list of tables."""

@@ -38,6 +38,21 @@ port = 8460
 # certificate = "/etc/doorward/cert.pem"
 # certificate_key = "/etc/doorward/cert-key.pem"
 
+# Mail to visitors with a booking; without this table nothing is mailed.
+[mail]
+server = "smtp.example.org"
+port = 587
+security = "starttls"            # or "tls"; "none" only for a server on this machine
+user = "doors@example.org"
+password = { file = "/etc/doorward/mail-password" }
+sender = "doors@example.org"     # shown with the site's name
+# reply_to = "desk@example.org"
+subject = "Your PIN for {{ room }}"
+# template = "/etc/doorward/visitor.txt"  # print one to begin with: doorward mail template
+cancelled_subject = "Your booking of {{ room }} is cancelled"
+# cancelled_template = "/etc/doorward/visitor-cancelled.txt"
+# ca_file = "/etc/doorward/ca.pem"  # instead of the usual authorities
+
 # How old what a platform said may become before its people are warned about, or refused.
 [[staleness]]
 labels = ["plan:*"]

@@ -12,6 +12,7 @@ from pydantic import Field, InstanceOf, model_validator
 
 from controller.config_areas import Area, JourneySettings, passage, unseen_leaving
 from controller.config_hours import Demands, Unlocked
+from controller.config_mail import MailSettings
 from controller.config_types import (
     CardSettings,
     LabelText,
@@ -218,6 +219,7 @@ class Config:
     journeys: tuple[JourneySettings, ...]
     doors: Mapping[str, Door]
     platforms: Mapping[str, Stanza]
+    mail: MailSettings | None = None
 
     @property
     def data(self) -> Path:
@@ -292,6 +294,7 @@ class Config:
         """Every secret that validated devices and platforms name, with the key it stands under."""
         yield from found_in(SecretRef, "doors", self.doors)
         yield from found_in(SecretRef, "platforms", self.platforms)
+        yield from found_in(SecretRef, "mail", self.mail)
 
 
 Kind = TypeVar("Kind", bound=Strict)

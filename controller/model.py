@@ -335,6 +335,7 @@ class Kind(StrEnum):
     MODE = "mode_changed"
     READ_REFUSED = "read_refused"
     WATCHED = "devices_watched"
+    PINS_SHOWN = "pins_shown"
     DEVICE_LOST = "device_lost"
     DEVICE_BACK = "device_back"
     CLOCK_STEPPED = "clock_stepped"

@@ -9,6 +9,7 @@ from controller.errors import ConfigError, DoorwardError
 from controller.question import Question
 from sync.card_commands import CardCommands
 from sync.line import Report
+from sync.mail_commands import MailCommands, mail_status
 from sync.office import Office, named
 from sync.ordering import ACTS, minder_of, ordering
 
@@ -30,6 +31,7 @@ class SyncCommands:
             "ask": self.ask,
             "webhooks": self.webhooks,
             **CardCommands(self._office).table(),
+            **MailCommands(self._office).table(),
         }
 
     def status(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
@@ -42,11 +44,17 @@ class SyncCommands:
                 "next_try_s": round(line.backoff.wait(now), 1),
                 "busy": line.busy.locked(),
                 "webhooks": minders[name].failure if name in minders else "",
+                "live": self._office.live.state(name),
             }
             for name, line in self._office.lines.items()
         ]
         broken = [{"platform": n, "failure": why} for n, why in self._office.broken.items()]
-        return {"pid": os.getpid(), "platforms": lines + broken, "http": self._office.listening}
+        return {
+            "pid": os.getpid(),
+            "platforms": lines + broken,
+            "http": self._office.listening,
+            "mail": mail_status(self._office),
+        }
 
     def sync(self, request: Request, author: str, say: Say) -> Answer:
         """Fetch now; a failed platform does not keep the others from being fetched."""

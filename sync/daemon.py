@@ -25,12 +25,16 @@ from sync.sites import sites
 
 if TYPE_CHECKING:
     from sync.inbound_server import InboundServer
+    from sync.mail import Post
 
 log = structlog.get_logger(__name__)
 
 _TICK = 1.0  # seconds
 _LOOK = 0.25  # seconds between looks at the journal for new check-ins
 _STUCK = 120.0  # seconds: a request may take that long, with all its waiting
+_PAUSE = 60.0  # seconds
+_LAST_MAIL = 5.0  # seconds for one that is going out at the end; else it would be in doubt
+_KEEP_MAILS = 30 * 86_400.0  # after the booking
 _KEEP_SETTLED = 90 * 86_400.0
 
 
@@ -54,6 +58,7 @@ class Daemon:
         self._notifier, self._once = Notifier(), Once(log)
         self._recovering = threading.Lock()
         self._beats: dict[str, float] = {}
+        self._mailing: threading.Thread | None = None
         self._server: Server | None = None
         self._inbound: InboundServer | None = None
 
@@ -74,6 +79,8 @@ class Daemon:
         if self._server:
             self._server.close()
         self.jobs.stop()
+        if self._mailing:
+            self._mailing.join(_LAST_MAIL)
         self.office.close()
 
     def serve(self) -> None:
@@ -108,6 +115,11 @@ class Daemon:
             threading.Thread(
                 target=self._push, args=(name,), name=f"push-{name}", daemon=True
             ).start()
+        if office.post:
+            self._mailing = threading.Thread(
+                target=self._mail, args=(office.post,), name="mail", daemon=True
+            )
+            self._mailing.start()
         self._listen()
         self._notifier.ready(f"{len(office.lines)} platforms")
         log.info("ready", platforms=list(office.lines))
@@ -143,6 +155,18 @@ class Daemon:
                 log.exception("telling failed in a way nobody thought of", platform=name)
             self.office.stopping.wait(_LOOK)
             idle += _LOOK
+
+    def _mail(self, post: "Post") -> None:
+        """The life of the mail thread. It gives no sign of life: mail can wait, doors cannot."""
+        while not self.office.stopping.is_set():
+            try:
+                post.turn(self.office.stopping.is_set)
+            except StoreError as error:
+                self._once.trouble("mail", "mail waits for the disk", error=str(error))
+            except Exception:
+                log.exception("mailing failed in a way nobody thought of")
+                self.office.stopping.wait(_PAUSE)
+            self.office.stopping.wait(_TICK)
 
     def _listen(self) -> None:
         """Let those platforms call us that do."""
@@ -209,7 +233,10 @@ class Daemon:
         return self.office.stopping.is_set()
 
     def _night(self) -> None:
-        self.office.ledger.forget(self.office.clock.wall() - _KEEP_SETTLED)
+        now = self.office.clock.wall()
+        self.office.ledger.forget(now - _KEEP_SETTLED)
+        if self.office.post:
+            self.office.post.forget(now - _KEEP_MAILS)
 
     def _recover(self, error: StoreError) -> None:
         """A damaged cache.db is begun anew; any other trouble with the disk may pass."""

@@ -37,9 +37,17 @@ MIGRATIONS = (
             at REAL NOT NULL, by TEXT NOT NULL) WITHOUT ROWID""",
         # Events that the journal does not have yet.
         "CREATE TABLE notes(id INTEGER PRIMARY KEY, note TEXT NOT NULL)",
+        """CREATE TABLE visitors(
+            platform TEXT NOT NULL, person TEXT NOT NULL, name TEXT NOT NULL, address TEXT NOT NULL,
+            zone TEXT NOT NULL, rooms TEXT NOT NULL, until REAL NOT NULL,
+            PRIMARY KEY(platform, person)) WITHOUT ROWID""",
         """CREATE TABLE mails(
-            id TEXT PRIMARY KEY, queued REAL NOT NULL, state TEXT NOT NULL, tries INTEGER NOT NULL,
-            error TEXT NOT NULL, about TEXT NOT NULL) WITHOUT ROWID""",
+            id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE, state TEXT NOT NULL,
+            kind TEXT NOT NULL, platform TEXT NOT NULL, person TEXT NOT NULL, name TEXT NOT NULL,
+            address TEXT NOT NULL, zone TEXT NOT NULL, rooms TEXT NOT NULL, subject TEXT NOT NULL,
+            text TEXT NOT NULL, until REAL NOT NULL, queued REAL NOT NULL, tries INTEGER NOT NULL,
+            error TEXT NOT NULL)""",
+        "CREATE INDEX mails_state ON mails(state)",
     ),
 )
 

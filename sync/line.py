@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import count
@@ -21,7 +21,16 @@ from sync.backoff import Backoff
 from sync.heap import give_back
 from sync.hints import Hint
 from sync.plan import Changes, believable
-from sync.platform import Answer, Hearing, Hinting, Keeping, LateCheckIn, Platform, Progress
+from sync.platform import (
+    Answer,
+    Booked,
+    Hearing,
+    Hinting,
+    Keeping,
+    LateCheckIn,
+    Platform,
+    Progress,
+)
 from sync.staging import Roll, Staging
 
 log = structlog.get_logger(__name__)
@@ -52,6 +61,19 @@ class Place:
     turn: threading.Lock = field(default_factory=threading.Lock)
 
 
+@dataclass(frozen=True, slots=True)
+class Visitors:
+    """Who is in a roster because of a booking, by key; it was meant in that IANA `zone`.
+
+    `only`: it is about these people alone; else whoever is missing has no booking any more.
+    """
+
+    platform: str
+    zone: str
+    booked: Mapping[str, Sequence[Booked]]
+    only: frozenset[str] | None = None
+
+
 @dataclass(slots=True)
 class Line:
     """One platform and how the line to it is. Any thread may ask; one at a time fetches."""
@@ -62,6 +84,7 @@ class Line:
     place: Place
     clock: Clock
     note_failure: Callable[[str, str, str, float], None]
+    note_visitors: Callable[[Visitors], None] = lambda _: None
     backoff: Backoff = field(default_factory=Backoff)
     failure: str = ""
     retry: bool = False  # a fetch failed for want of a line and is to be tried again
@@ -114,12 +137,14 @@ class Line:
         platform, keys = self.platform, set(keys)
         assert isinstance(platform, Hearing)
         with self.place.turn, closing(self._staging(only=keys)) as staging:
-            staging.zone(self.settings.zone or "UTC")
+            if self.settings.zone:
+                staging.zone(self.settings.zone)
             platform.pour(keys, staging)
             now = self.clock.wall()
             changes = staging.changes(now)
             if not changes.empty:
                 staging.apply(changes, self._roll(now, "", 0))
+            self._tell_of_visitors(staging, frozenset(keys))
         log.info("heard", platform=platform.name, changes=changes.summary())
         return changes
 
@@ -188,12 +213,18 @@ class Line:
                         self.platform.accepted()
                     staging.apply(changes, self._roll(now, chain, watermark))
                     self._in_force(began)
+                    self._tell_of_visitors(staging)
             return Report(self.platform.name, changes, tuple(staging.warnings), not dry_run)
 
     def _staging(self, only: Iterable[str] | None = None) -> Staging:
         told = self.platform.capabilities.late_check_in is not LateCheckIn.NONE
         place, name = self.place, self.platform.name
         return Staging(place.cache, place.key, name, checks_in=told, only=only)
+
+    def _tell_of_visitors(self, staging: Staging, only: frozenset[str] | None = None) -> None:
+        """Once they are in force, and before anything else can be."""
+        name, zone = self.platform.name, staging.zone_name
+        self.note_visitors(Visitors(name, zone, staging.visitors, only))
 
     def _hear_last(self, staging: Staging) -> None:
         """What was heard of people while everybody was fetched must not be undone by that."""

@@ -8,6 +8,8 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import structlog
 
@@ -26,12 +28,23 @@ _AFTERWARDS = 10.0  # seconds for which a question runs on when nobody waits any
 _MOST, _MINUTE = 30, 60.0  # questions to one platform: the rest of its limit is for rosters
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How questions to one platform went last; times in wall seconds, None: not since the start."""
+
+    answered_at: float | None = None
+    answer: str = ""
+    trouble_at: float | None = None
+    trouble: str = ""
+
+
 class Live:
     """Asks the lines of one office; any thread may."""
 
     def __init__(self, lines: Mapping[str, Line], clock: Clock) -> None:
         self._lines, self._clock = lines, clock
         self._down: dict[str, int] = {}  # line → how often it had worked when it did not answer
+        self._standing: dict[str, Standing] = {}
         self._lately = {name: deque[float](maxlen=_MOST) for name in lines}
         self._once = Once(log)
 
@@ -52,6 +65,17 @@ class Live:
         log.info("asked while somebody waits", door=question.door, answers=told)
         return said
 
+    def state(self, name: str) -> dict[str, Any] | None:
+        """How questions to one platform stand; None if it cannot be asked any.
+
+        `rests`: it is not asked before it has worked again.
+        """
+        can = self._lines[name].platform.capabilities
+        if not (can.live_cards or can.live_people):
+            return None
+        rests = self._down_now(name, self._lines[name])
+        return {"rests": rests, **asdict(self._standing.get(name, Standing()))}
+
     def _who_could_know(self, question: Question) -> Iterator[tuple[str, Line]]:
         for name, line in self._lines.items():
             can = line.platform.capabilities
@@ -62,13 +86,16 @@ class Live:
 
     def _not_now(self, name: str, line: Line) -> Word | None:
         """Why this line is not asked; None: it is."""
-        if line.resting() or self._down.get(name) == line.proofs:
+        if self._down_now(name, line):
             return Word.DOWN
         now, lately = self._clock.monotonic(), self._lately[name]
         if len(lately) == _MOST and now - lately[0] < _MINUTE:
             return Word.BUSY
         lately.append(now)
         return None
+
+    def _down_now(self, name: str, line: Line) -> bool:
+        return line.resting() or self._down.get(name) == line.proofs
 
     def _gather(
         self, answers: "queue.SimpleQueue[Said]", waiting: list[str], until: float
@@ -107,13 +134,18 @@ class Live:
             if self._clock.monotonic() <= until:
                 self._once.fine(name, "questions are answered again", platform=name)
                 line.worked()
+            self._note(name, answered_at=self._clock.wall(), answer=answer.word.value)
             answers.put(Said(name, answer.word.value, answer.message))
 
     def _failed(self, line: Line, error: DoorwardError) -> None:
         """Leave the line alone until it has worked: soon, a fetch finds out whether it does."""
         name = line.platform.name
         self._down[name] = line.proofs
+        self._note(name, trouble_at=self._clock.wall(), trouble=str(error))
         self._once.trouble(name, "a question was not answered", platform=name, error=str(error))
         if isinstance(error, Unavailable | Unauthorized):  # else the line itself is well
             line.failed(error)
             line.retry = True
+
+    def _note(self, name: str, **what: Any) -> None:
+        self._standing[name] = replace(self._standing.get(name, Standing()), **what)

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import structlog
 
@@ -28,12 +28,17 @@ from controller.secrets import device_key, read_secret
 from controller.store import closed_on_error, set_aside
 from sync import desk_blocks, desk_notes
 from sync.desk import Desk
+from sync.desk_mails import MailBox
+from sync.desk_visitors import VisitorBook
 from sync.ledger import Ledger
-from sync.line import Line, Place
+from sync.line import Line, Place, Visitors
 from sync.live import Live
 from sync.minder import Minder
 from sync.platform import Hinting, Surroundings
 from sync.push import Pusher
+
+if TYPE_CHECKING:
+    from sync.mail import Post
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +62,9 @@ class Office:
         self.desk_trouble = ""
         self.enrolling = threading.Lock()  # from looking whose a card is until it is somebody's
         self._noting = threading.Lock()
+        self.visitors: VisitorBook | None = None  # with the desk
+        self.post: Post | None = None  # None: no [mail], or it cannot be used: `post_trouble`
+        self.post_trouble = ""
         self._once = Once(log)
         self._journal: JournalReader | None = None
         self._reading = threading.Lock()
@@ -72,6 +80,7 @@ class Office:
             self._blocks_as_before()
             for name, stanza in config.platforms.items():
                 self._add(name, stanza)
+            self._open_post()
         self.live = Live(self.lines, self.clock)
         self._pushers = {name: Pusher(line, self.ledger) for name, line in self.lines.items()}
 
@@ -79,6 +88,8 @@ class Office:
         """Who came with a platform that is no longer configured must not be let in."""
         if gone := self.ledger.forget_platforms(self.config.platforms):
             log.warning("people of platforms no longer configured were removed", platforms=gone)
+        if self.visitors:
+            self.visitors.forget_platforms(self.config.platforms)
 
     def deliver(self, name: str, stopping: Callable[[], bool] | None = None) -> int:
         """Take over new check-ins of one platform and tell some of what can be told now.
@@ -193,6 +204,34 @@ class Office:
             log.critical("no console, no API: desk.db cannot be used", error=str(error))
             return
         self._ends.callback(self.desk.close)
+        self.visitors = VisitorBook(self.desk)
+
+    def _open_post(self) -> None:
+        """Mail, if it is configured. A mistake in a template leaves everything else alone."""
+        settings = self.config.mail
+        if settings is None:
+            return
+        self.post_trouble = self.desk_trouble
+        if self.desk is None or self.visitors is None:
+            return
+        from sync.mail import Post  # noqa: PLC0415 - seldom needed, and large
+
+        box = MailBox(self.desk)
+        try:
+            self.post = Post(
+                self.config, settings, box, self.visitors, self.clock, self.pin, read_secret
+            )
+        except ConfigError as error:
+            self.post_trouble = str(error)
+            log.critical("no mail is sent", error=str(error))
+
+    def _note_visitors(self, told: Visitors) -> None:
+        """What cannot be noted now is noted with the next roster."""
+        try:
+            if self.visitors and self.visitors.note(told) and self.post:
+                self.post.look()
+        except StoreError as error:
+            self._once.trouble("visitors", "visitors could not be noted", error=str(error))
 
     def _blocks_as_before(self) -> None:
         try:
@@ -210,7 +249,7 @@ class Office:
             self.clock,
             self.stopping.wait,
             read_secret,
-            self._pin,
+            self.pin,
             self._hash,
             self.config.data,
             self._secret_for,
@@ -223,9 +262,8 @@ class Office:
             log.critical("platform not used", platform=name, error=str(error))
             return
         self._ends.callback(platform.close)
-        line = Line(
-            platform, settings, self.config.sync, self.place, self.clock, self.ledger.failed
-        )
+        notes = self.ledger.failed, self._note_visitors
+        line = Line(platform, settings, self.config.sync, self.place, self.clock, *notes)
         self.lines[name] = line
         if isinstance(platform, Hinting) and platform.webhooks:
             self.minders[name] = Minder(name, platform.webhooks, self.clock)
@@ -233,7 +271,8 @@ class Office:
     def _secret_for(self, purpose: str) -> str:
         return derived_secret(self.place.key, purpose)
 
-    def _pin(self, booking: str) -> str:
+    def pin(self, booking: str) -> str:
+        """A visitor's."""
         return visitor_pin(self.place.key, booking)
 
     def _hash(self, canonical: str) -> str:

@@ -110,6 +110,24 @@ class Outcome:
     message: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A room that a visitor booked, from `start` to `end` (unix seconds).
+
+    Names and `address`, where mail reaches them ("" if it cannot), are as the platform has them.
+    The room holds `label`, which is the visitor's from `since` to `until`: the buffers included.
+    """
+
+    name: str
+    address: str
+    room: str
+    label: str
+    start: float
+    end: float
+    since: float
+    until: float
+
+
 class Roster(Protocol):
     """Where a platform pours what it says, record by record. Persons may come after what they hold.
 
@@ -126,6 +144,9 @@ class Roster(Protocol):
         self, key: str, pass_type: str, count: int, period: str, hours: Hours
     ) -> None: ...
     def visit(self, key: str, since: float, until: float) -> None: ...
+    def booked(self, key: str, booked: Booked) -> None:
+        """Why a visitor is in it; opens no door: the label and the PIN are poured besides."""
+
     def forget(self, key: str) -> None:
         """Drop what was poured in of this person so far."""
 

@@ -18,6 +18,7 @@ from controller.passes import renewed
 from controller.schedule import dump
 from controller.store import closed_on_error, open_writer, translated
 from sync.plan import Changes
+from sync.platform import Booked
 
 # Tables that hang on a person: their columns besides `person`.
 CHILDREN = {
@@ -75,7 +76,7 @@ class Staging:
         `only`: keys of the people whom this is about; it leaves everybody else alone.
         """
         self.warnings: list[str] = []
-        self.zone_name = "UTC"
+        self.visitors: dict[str, list[Booked]] = {}  # by the person's key
         self._platform, self._key, self._checks_in = platform, key, checks_in
         self._path, self._whole = path, only is None
         self._db = open_writer(path, MIGRATIONS)
@@ -84,7 +85,11 @@ class Staging:
             self._db.execute("ATTACH ':memory:' AS new")
             for statement in _STAGE:
                 self._db.execute(statement)
-            self._db.executemany("INSERT OR IGNORE INTO new.chosen VALUES (?)", _rows(only))
+            chosen = [(key,) for key in only or ()]
+            self._db.executemany("INSERT OR IGNORE INTO new.chosen VALUES (?)", chosen)
+            query = "SELECT zone FROM main.platform WHERE name = ?"
+            in_force = self._db.execute(query, (platform,)).fetchone()
+            self.zone_name: str = in_force[0] if in_force else "UTC"
 
     def person(self, person: Person) -> None:
         p = person
@@ -113,7 +118,11 @@ class Staging:
     def visit(self, key: str, since: float, until: float) -> None:
         self._put("visit", (key, _since(since), _until(until)))
 
+    def booked(self, key: str, booked: Booked) -> None:
+        self.visitors.setdefault(key, []).append(booked)
+
     def forget(self, key: str) -> None:
+        self.visitors.pop(key, None)
         self._db.execute("DELETE FROM new.person WHERE key = ?", (key,))
         for table in CHILDREN:
             self._db.execute(f"DELETE FROM new.{table} WHERE owner = ?", (key,))
@@ -380,10 +389,6 @@ def _last(canonical: str) -> str:
     """What is kept to recognise a card by; nothing of a PIN."""
     whole = canonical if canonical.startswith("pin:") else canonical.partition(":")[2]
     return mask(whole).removeprefix("…")
-
-
-def _rows(keys: Iterable[str] | None) -> list[tuple[str]]:
-    return [(key,) for key in keys or ()]
 
 
 def _since(at: float | None) -> int:

@@ -1,6 +1,7 @@
 """A roster that records all that can be poured into one."""
 
 from controller.model import Allowance, Grant, Hours, Pass, Person, Visit
+from sync.platform import Booked
 
 
 class Recorded:
@@ -14,6 +15,7 @@ class Recorded:
         self.passes: dict[str, list[Pass]] = {}
         self.allowances: dict[str, list[Allowance]] = {}
         self.visits: dict[str, list[Visit]] = {}
+        self.visitors: dict[str, list[Booked]] = {}
         self.zones: list[str] = []
         self.warnings: list[str] = []
 
@@ -38,10 +40,14 @@ class Recorded:
     def visit(self, key: str, since: float, until: float) -> None:
         self.visits.setdefault(key, []).append(Visit(since, until))
 
+    def booked(self, key: str, booked: Booked) -> None:
+        self.visitors.setdefault(key, []).append(booked)
+
     def forget(self, key: str) -> None:
         self.persons = [person for person in self.persons if person.key != key]
         for held in (self.cards, self.grants, self.passes, self.allowances, self.visits):
             held.pop(key, None)
+        self.visitors.pop(key, None)
 
     def zone(self, name: str) -> None:
         self.zones.append(name)

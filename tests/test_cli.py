@@ -19,7 +19,7 @@ from tests.worlds import DAY
 ADA, STRANGER, PIN = "1234567001", "3210987654", "8264"
 OURS = (
     *("status", "doors", "unlock", "lock", "mode", "lockdown", "people", "explain", "events"),
-    *("checkins", "journal", "sync", "sim"),
+    *("checkins", "journal", "sync", "sim", "visitors", "mail"),
 )
 PROGRAM = "from controller.cli import main; main()"
 
@@ -56,7 +56,7 @@ def shell(path: Path, *words: str, **more: str) -> subprocess.CompletedProcess[s
 DATA = (
     *("status", "doors", "people", "people --visitors", "explain ada front", "explain 123 front"),
     *("checkins", "journal verify", "sync --platform keys", "unlock front", "lock front"),
-    "sync --platform keys --dry-run",
+    *("sync --platform keys --dry-run", "visitors"),
     *("mode gym unlocked --for 5m", "lockdown on", "lockdown off", "sim state", "sim press front"),
     *("sim scan front 1234567001", "checkins dismiss --all-late", "checkins push --all-late"),
 )
@@ -130,6 +130,8 @@ def bare(tmp_path: Path) -> Path:
         ("checkins", 8, "run `doorward sync`"),
         ("checkins push --all-late", 8, "run `doorward sync`"),
         ("checkins export -", 8, "run `doorward sync`"),
+        ("visitors", 0, "no visitor is coming"),
+        ("mail list", 3, "there is no table [mail]"),
         ("journal verify", 8, "nothing has happened at these doors yet"),
         ("journal export -", 8, "nothing has happened at these doors yet"),
         ("sync", 0, "no platform is configured"),
@@ -147,6 +149,7 @@ def test_before_anything_ran_each_command_says_what_is_missing(
 @pytest.mark.parametrize("command", OURS)
 def test_without_a_configuration_each_command_says_so(tmp_path: Path, command: str) -> None:
     more = {"mode": "a normal", "sim": "state", "lockdown": "on", "journal": "verify"}
+    more["mail"] = "list"
     words = {"unlock": "a", "lock": "a", "explain": "a b", **more}.get(command, "")
     told = doorward(tmp_path / "none.toml", command, *words.split())
     assert (told.code, told.out) == (3, "")

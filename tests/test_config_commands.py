@@ -18,6 +18,7 @@ from controller.config import CardSettings, Config, Door, PlatformCommon, Secret
 from controller.config_areas import Area, JourneySettings
 from controller.config_example import EXAMPLE
 from controller.config_hours import Demands, Unlocked
+from controller.config_mail import MailSettings
 from controller.config_model import (
     ClockSettings,
     HttpSettings,
@@ -96,6 +97,70 @@ def test_show_is_the_file_with_all_defaults_and_loads_to_the_same(file: Path) ->
     assert json.loads(run("show", "--json", path=file).stdout) == effective(everything(file))
 
 
+def test_check_tries_the_templates_of_mail(file: Path) -> None:
+    mail = '[mail]\nserver = "localhost"\nsecurity = "none"\nsender = "a@b.de"\n'
+    (file.parent / "hive-key").touch(mode=0o600)
+    (file.parent / "hive-key").write_text("s3cret")
+    file.write_text(SITE + mail)
+    assert run("check", path=file).exit_code == 0
+    assert "[mail]" in run("show", path=file).stdout
+    file.write_text(SITE + mail + 'subject = "PIN {{ pni }}"\n')
+    caught = run("check", path=file).exception
+    assert isinstance(caught, ConfigError)
+    assert str(caught) == f"{file}: mail.subject: cannot be filled in: 'pni' is undefined"
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ('server = "smtp.example.org"\nsecurity = "none"', "in the clear"),
+        ('server = "10.0.0.9"\nsecurity = "none"', "say 'insecure'"),
+        ('server = "localhost"\nuser = "doors"', "user and password belong together"),
+        (
+            'server = "x"\nsecurity = "insecure"\nuser = "a"\npassword = { file = "hive-key" }',
+            "a password is never sent in the clear",
+        ),
+        ('server = "smtp.example.org"\npassword = "secret"', "never stands in the configuration"),
+        ('server = "https://smtp.example.org"', "must be the name or the IP address"),
+        ('server = "a b"', "must be the name or the IP address"),
+        ('server = "localhost"\nsubject = ""', "subject"),
+        ('server = "localhost"\nfrom = "x@y.z"', "is not known"),
+        ('server = "localhost"\nreply_to = "desk"', "no mail address"),
+    ],
+)
+def test_mail_is_not_set_up_carelessly(file: Path, more: str, why: str) -> None:
+    file.write_text(f'{SITE}[mail]\nsender = "doors@example.org"\n{more}\n')
+    with pytest.raises(ConfigError, match=why):
+        everything(file)
+
+
+@pytest.mark.parametrize(
+    ("more", "port"),
+    [
+        ('server = "smtp.example.org"', 587),
+        ('server = "smtp.example.org"\nsecurity = "tls"', 465),
+        ('server = "::1"\nsecurity = "none"', 25),
+        ('server = "10.0.0.9"\nsecurity = "insecure"\nport = 2525', 2525),
+    ],
+)
+def test_mail_goes_to_the_port_that_is_usual(file: Path, more: str, port: int) -> None:
+    file.write_text(f'{SITE}[mail]\nsender = "doors@example.org"\n{more}\n')
+    mail = everything(file).mail
+    assert mail
+    assert mail.at_port == port
+
+
+def test_the_password_of_the_mail_server_is_tried_too(file: Path) -> None:
+    (file.parent / "hive-key").write_text("s3cret")
+    file.write_text(
+        f'{SITE}[mail]\nserver = "smtp.example.org"\nsender = "doors@example.org"\n'
+        'user = "doors"\npassword = { file = "none" }\n'
+    )
+    caught = run("check", path=file).exception
+    assert isinstance(caught, ConfigError)
+    assert "mail.password: " in caught.problems[0]
+
+
 def test_show_gives_no_secret_away(file: Path) -> None:
     file.write_text('[site]\nname = "see https://guest:pa55word@wiki.example/"\n' + SITE)
     (file.parent / "hive-key").write_text("s3cret")
@@ -135,6 +200,7 @@ def models() -> list[tuple[str, type[Strict]]]:
         ("[sync]", SyncSettings),
         ("[live]", LiveSettings),
         ("[http]", HttpSettings),
+        ("[mail]", MailSettings),
         ("[[staleness]]", Staleness),
         ("[areas.<area>]", Area),
         ("[[journeys]]", JourneySettings),

@@ -52,6 +52,7 @@ BORDERS = {
     "starlette": r"sync\.(inbound_app|(console|api)(\.\w+)?)",
     "jinja2": r"sync\.(console(\.\w+)?|mail_text)",
     "cryptography": r"sync\.(console(\.\w+)?|passwords)",
+    "smtplib": r"sync\.smtp",
     "uvicorn": r"sync\.inbound_server",
     "serial": r"hw\.\w+",
     "gpiozero": r"hw\.\w+",

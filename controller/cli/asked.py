@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import click
@@ -34,6 +34,7 @@ class Answer:
     whom: str
     case: Case | None
     obstacle: str = ""
+    card: str = field(default="", repr=False)  # canonical, where it may be asked about
 
     @property
     def known(self) -> bool:
@@ -145,7 +146,9 @@ class _Question:
         facts = self.know.facts_by_hash(hashed, self.rules)
         if card.form == "pin":
             facts = facts._replace(strength=Strength.PIN)  # of a card only its reader can tell
-        return Answer(f"{what} {where}", self._decided(facts))
+        # Nobody asks about PINs: most that are nobody's are mistyped.
+        card_number = "" if card.form == "pin" else canonical
+        return Answer(f"{what} {where}", self._decided(facts), card=card_number)
 
     def _decided(self, facts: Facts) -> Case:
         return decided(self.rules, self.mode, facts, self.now)

@@ -31,6 +31,7 @@ def check(context: click.Context, *, as_json: bool) -> None:
     found = _load_all(context, read_secret)
     if why := problem(found):
         raise ConfigError(f"{found.path}: site.pin_digits: {why}")
+    _try_templates(found)
     careless = [note for _, ref in found.secrets() if (note := lax(ref))]
     warnings = [*careless, *found.warnings()]
     if as_json or context.obj.json:
@@ -65,7 +66,9 @@ def effective(found: Config) -> dict[str, Any]:
         "clock": _plain(found.clock),
         "journal": _plain(found.journal),
         "sync": _plain(found.sync),
+        "live": _plain(found.live),
         "http": _plain(found.http),
+        **({"mail": _plain(found.mail)} if found.mail else {}),
         "staleness": [_plain(each) for each in found.staleness],
         "areas": {name: _plain(area) for name, area in found.areas.items()},
         "journeys": [_plain(each) for each in found.journeys],
@@ -84,6 +87,17 @@ def _load_all(context: click.Context, secret: Callable[[SecretRef], str] | None 
     import sync.platforms
 
     return load(context.obj.path, hw.TABLES, sync.platforms.PLATFORMS, secret)
+
+
+def _try_templates(found: Config) -> None:
+    """Fill in the templates of [mail]; ConfigError."""
+    if found.mail:
+        from sync.mail_text import Texts
+
+        try:
+            Texts(found.mail, found.site.name)
+        except ConfigError as error:
+            raise ConfigError(f"{found.path}: {error}") from None
 
 
 def _door(door: Door) -> dict[str, Any]:

@@ -21,16 +21,22 @@ if TYPE_CHECKING:
 @click.argument("who", metavar="PERSON-OR-CARD")
 @click.argument("door", shell_complete=complete_doors)
 @click.option("--at", help='When, e.g. "2026-11-21 18:30" or 18:30; else now.')
+@click.option("--live", is_flag=True, help="Ask the platforms first, as a door with `live` would.")
 @json_option
 @click.pass_context
-def explain(context: click.Context, who: str, door: str, at: str | None) -> None:
+def explain(context: click.Context, who: str, door: str, at: str | None, *, live: bool) -> None:
     """Would DOOR open for PERSON-OR-CARD? Ends with 0 if it would, with 1 if not.
 
     A person is part of a name, platform/key, or a masked card (…B2C3); a card is what the door's
-    reader would send. The answer goes by what is known now, also with --at.
+    reader would send. The answer goes by what is known now, also with --at. What a platform says
+    with --live is known from then on, as if the card had been held to the door.
     """
     from controller.cli.asked import answers
+    from controller.cli.explain_live import ask_platforms, lines
     from controller.logs import configure
+
+    if live and at:
+        raise click.UsageError("--live asks about now; leave out --at")
 
     configure("doorward", "critical")
     config = configured(context)
@@ -41,9 +47,14 @@ def explain(context: click.Context, who: str, door: str, at: str | None) -> None
     if until is not None and now.wall >= until:
         mode = Mode.NORMAL
     found = answers(config, who, door, mode, now)
+    asked = ask_platforms(config, door, found) if live else None
+    if asked:
+        found = answers(config, who, door, mode, now)
     if context.obj.json:
-        print_json(_as_data(found, door, mode, now))
+        print_json(_as_data(found, door, mode, now) | ({} if asked is None else {"asked": asked}))
     else:
+        for line in () if asked is None else lines(config, door, asked):
+            click.echo(plain(line))
         _print(config, found, door, now)
     if not any(answer.opens for answer in found):
         context.exit(1)

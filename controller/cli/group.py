@@ -28,6 +28,7 @@ COMMANDS = {
     "lock": "doors",
     "lock-all": "lock_all_command",
     "lockdown": "doors",
+    "mail": "mail",
     "mode": "doors",
     "osdp": "osdp",
     "people": "people",
@@ -40,6 +41,7 @@ COMMANDS = {
     "syncd": "daemons",
     "unlock": "doors",
     "webhooks": "webhooks",
+    "visitors": "visitors",
 }
 
 

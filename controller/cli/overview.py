@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from controller.cli.output import counted, lasting, local
 from controller.cli.pins import too_short
 from controller.cli.reach import cache_of, clock_of, journal_of, nobody_listens
-from controller.cli.words import CHECK_INS, GUESSED
+from controller.cli.words import CHECK_INS, GUESSED, MAILS
 from controller.control import ask
 from controller.errors import DoorwardError, StoreError
 
@@ -50,6 +50,7 @@ def todo(config: "Config", found: dict[str, Any]) -> Iterator[str]:
     yield from found["files"].values()
     if failure := found["syncd"].get("http", {}).get("failure"):
         yield f"nobody can call us: {failure}. It is tried again by itself; see the log of syncd"
+    yield from _at_mail(found["syncd"].get("mail"))
     if found["clock"]["trust"] == "guessed":
         yield (
             "the time is only a guess since the power came back: "
@@ -117,6 +118,7 @@ def _platform(name: str, row: dict[str, Any] | None, line: dict[str, Any] | None
         "next_try_s": line.get("next_try_s"),
         "busy": line.get("busy", False),
         "webhooks": line.get("webhooks", ""),
+        "live": line.get("live"),
         "warnings": row.get("warnings", "").splitlines(),
     }
 
@@ -147,6 +149,23 @@ def _at_doors(controller: dict[str, Any]) -> Iterator[str]:
         yield f"{counted(journal['lost'], 'event')} lost while the journal could not be written"
     if controller["cache"]["failing"]:
         yield f"the controller cannot look people up: {controller['cache']['failing']}"
+
+
+def _at_mail(mail: dict[str, Any] | None) -> Iterator[str]:
+    """`mail` is what syncd says of it; None where there is none."""
+    if not mail:
+        return
+    counts = mail["counts"]
+    if mail["trouble"]:
+        waits = counts.get("waiting", 0)
+        which = counted(waits, "mail waits", "mails wait") if waits else "no mail is sent"
+        yield f"{which}: {mail['trouble']}. Try it: doorward mail test ADDRESS"
+    for state, meaning in MAILS.items():
+        if number := counts.get(state, 0):
+            yield (
+                f"{counted(number, 'mail')} {state}: {meaning}. "
+                f"See doorward mail list --state {state}, then retry or drop"
+            )
 
 
 def _at_platform(platform: dict[str, Any], found: dict[str, Any]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import os
 import pwd
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +98,27 @@ def ask_sync(config: "Config", do: str, **what: object) -> dict[str, Any]:
     from controller.control import ask
 
     return ask(config.run / "sync.sock", {"do": do, **what}, timeout=60.0)
+
+
+def asked_of_sync(
+    context: click.Context,
+    do: str,
+    then: "Callable[[Office], object] | None" = None,
+    **what: object,
+) -> dict[str, Any]:
+    """The same; or done by ourselves if `syncd` does not run, and `then` what it would do next."""
+    try:
+        return ask_sync(configured(context), do, **what)
+    except NotRunning as error:
+        if not nobody_listens(error):
+            raise
+    from sync.commands import SyncCommands
+
+    with office_of(context) as office:
+        answer = SyncCommands(office).table()[do]({"do": do, **what}, own_name(), lambda _: None)
+        if then:
+            then(office)
+        return answer
 
 
 def nobody_listens(error: DoorwardError) -> bool:

@@ -1,5 +1,6 @@
 """`doorward status`: how doors, platforms and check-ins are, and what to do next."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -36,6 +37,8 @@ def _print(config: "Config", found: dict[str, Any], needed: list[str]) -> None:
         click.echo(f"{process + ':':<12}{_process(found[process])}")
     click.echo(f"{'clock:':<12}{_clock(config, found['clock'])}")
     click.echo(f"{'check-ins:':<12}{_check_ins(found['check_ins'])}")
+    if mail := found["syncd"].get("mail"):
+        click.echo(f"{'mail:':<12}{_check_ins(mail['counts'])}")
     if found["controller"]["running"]:
         _print_doors(found["controller"]["doors"])
     if found["platforms"]:
@@ -82,6 +85,23 @@ def _print_platforms(config: "Config", found: dict[str, Any]) -> None:
     for platform in found["platforms"]:
         for warning in platform["warnings"]:
             click.echo(plain(f"{platform['platform']}: warning: {warning}"))
+    if any(door.live != "never" for door in config.doors.values()):
+        for platform in found["platforms"]:
+            if platform["live"]:
+                said = ", ".join(_live(platform["live"], now))
+                click.echo(plain(f"{platform['platform']}: asked at the door: {said}"))
+
+
+def _live(live: dict[str, Any], now: float) -> Iterator[str]:
+    """How questions while somebody waits went last."""
+    if live["answered_at"] is not None:
+        yield f"answered {ago(now - live['answered_at'])} ({live['answer']})"
+    if live["trouble_at"] is not None:
+        yield f"no answer {ago(now - live['trouble_at'])} ({live['trouble'].partition('. ')[0]})"
+    if live["rests"]:
+        yield "not asked now, until it has worked again"
+    if live["answered_at"] is live["trouble_at"] is None and not live["rests"]:
+        yield "never since syncd started"
 
 
 def _platform_row(config: "Config", platform: dict[str, Any], now: float) -> tuple[str, ...]:
@@ -129,8 +149,18 @@ def _as_data(found: dict[str, Any]) -> dict[str, Any]:
         "controller": controller,
         "syncd": syncd,
         "platforms": [
-            {**each, "synced_at": iso(each["synced_at"]), "failed_at": iso(each["failed_at"])}
+            {
+                **each,
+                "live": _live_as_data(each["live"]),
+                "synced_at": iso(each["synced_at"]),
+                "failed_at": iso(each["failed_at"]),
+            }
             | {"age_s": clock["wall"] - each["synced_at"] if each["synced_at"] else None}
             for each in found["platforms"]
         ],
     }
+
+
+def _live_as_data(live: dict[str, Any] | None) -> dict[str, Any] | None:
+    times = ("answered_at", "trouble_at")
+    return live and {**live, **{name: iso(live[name]) for name in times}}

@@ -39,7 +39,7 @@ def sync(
 ) -> None:
     """Fetch what the platforms say of people, now; through `syncd` if it runs.
 
-    If it does not, check-ins that wait are told as well.
+    If it does not, check-ins that wait are told as well, and mail that waits is sent.
     """
     if dry_run and accept:
         raise click.UsageError("--dry-run and --accept exclude each other")
@@ -94,6 +94,8 @@ def _by_ourselves(context: click.Context, request: dict[str, Any], say: Say) -> 
                 while office.deliver(name):
                     office.note_settled()
             office.note_settled()
+            if office.post:
+                office.post.turn(office.stopping.is_set)
     return answer
 
 

@@ -104,6 +104,18 @@ CHECK_INS = {
     "refused": "the platform answered no; its words are in the list",
     "unknown": "sent, and no answer came; look at the platform",
 }
+PLATFORMS_SAID = {  # each `sync.platform.Word`
+    "known": "this is the person; they are known as they are there now",
+    "unknown": "nobody there has this card, or is this person any more",
+    "refused": "it says no",
+    "silent": "no answer within the deadline, or none that can be understood",
+    "down": "not asked: it did not answer before, and has not since",
+    "busy": "not asked: too many questions in the last minute",
+}
+MAILS = {
+    "failed": "the mail server does not take it",
+    "unknown": "sent, and no answer came; it may have arrived, and is not sent again by itself",
+}
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from controller.cards import CardFormat
 from controller.errors import BadReply
 from controller.model import Person
-from sync.platform import Roster
+from sync.platform import Booked, Roster
 from sync.platforms.cobot_bookings import Ahead, span
 from sync.platforms.cobot_parse import Row
 
@@ -26,6 +26,7 @@ class Visit:
 
     booking: str  # id of the external booking
     name: str
+    address: str
     resource: str
     start: float
     end: float
@@ -67,7 +68,10 @@ def pour_visitors(
         note = "visitor: " + "; ".join(notes[key])
         roster.person(Person(platform, key, visit.name, checks_in=False, note=note))
         roster.card(key, _PIN.canonical(pin(visit.booking)))
-        roster.grant(key, ahead.grant(visit.resource, visit.start, visit.end))
+        grant = ahead.grant(visit.resource, visit.start, visit.end)
+        roster.grant(key, grant)
+        span = visit.start, visit.end, visit.start - ahead.before, visit.end + ahead.after
+        roster.booked(key, Booked(visit.name, visit.address, room, grant.label, *span))
 
 
 def _visit(row: Row, booking: str, external: Row) -> Visit | None:
@@ -80,7 +84,10 @@ def _visit(row: Row, booking: str, external: Row) -> Visit | None:
     if resource is None:
         raise row.bad("resource", "the booked room")
     name = said.text("name") or said.text("company") or "visitor"
-    return Visit(booking, name, resource[1], *span(row.row("attributes")))
+    # Who has no address, or none that is a text, gets in all the same, and no mail.
+    address = said.raw.get("email")
+    address = address.strip() if isinstance(address, str) else ""
+    return Visit(booking, name, address, resource[1], *span(row.row("attributes")))
 
 
 def _related(row: Row, name: str) -> tuple[str, str] | None:

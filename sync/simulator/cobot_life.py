@@ -133,13 +133,15 @@ class LivingSpace(SimulatedPlatform):
         end: float,
         member: Member | None = None,
         visitor: str | None = None,
+        email: str | None = None,
     ) -> Booking:
-        """A room for a member, for a visitor of that name, or for neither."""
+        """A room for a member, for a visitor of that name and address, or for neither."""
         with self.lock:
             self.space.resources.setdefault(resource, resource)
             one = Booking(self.space.made("bk"), resource, start, end)
             one.member = member.id if member else None
-            one.visitor = Visitor(self.space.made("eb"), visitor) if visitor else None
+            if visitor:
+                one.visitor = Visitor(self.space.made("eb"), visitor, email=email)
             self.space.bookings.append(one)
             self.calls.tell("created_booking", f"bookings/{one.id}")
             return one

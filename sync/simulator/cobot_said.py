@@ -115,7 +115,8 @@ def booking_record(one: Booking) -> Said:
 def visitor_record(one: Booking) -> Said:
     visitor = one.visitor
     assert visitor is not None
-    attributes = {"from": iso(one.start), "to": iso(one.end), "name": visitor.name}
+    attributes: Said = {"from": iso(one.start), "to": iso(one.end), "name": visitor.name}
+    attributes["email"] = visitor.email
     return {
         "type": "externalBookings",
         "id": visitor.id,

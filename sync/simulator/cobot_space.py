@@ -101,6 +101,7 @@ class Visitor:
     id: str
     name: str
     status: str = "approved"
+    email: str | None = None
 
 
 class Refused(Exception):
