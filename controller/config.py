@@ -30,6 +30,7 @@ from controller.config_model import (
     SyncSettings,
     found_in,
 )
+from controller.config_targets import TargetSettings
 from controller.config_types import (
     Around,
     Attached,
@@ -131,7 +132,18 @@ PARTS = {
     **dict.fromkeys(("contact", "exit_button", "tamper", "fire"), "input"),
     "indicator": "indicator",
 }
-TOP = ("site", "clock", "journal", "sync", "live", "http", "staleness", "doors", "platforms")
+TOP = (
+    "site",
+    "clock",
+    "journal",
+    "sync",
+    "live",
+    "http",
+    "staleness",
+    "doors",
+    "platforms",
+    "targets",
+)
 ID = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 BAD_ID = "is no id: write a-z, 0-9, _ and -, a letter first, at most 32"
 UNKNOWN = Stanza("", None, {})  # stands in where a problem was found; no Config is made then
@@ -163,6 +175,7 @@ class _Intake:
         }
         staleness = self.staleness()
         platforms = {name: self.platform(name) for name in self.names("platforms")}
+        targets = {name: self.target(name) for name in self.names("targets")}
         doors = {name: self.door(name) for name in self.names("doors")}
         if not doors and isinstance(self.raw.get("doors", {}), dict):
             self.problems.append("doors: there is no door; add a table [doors.front]")
@@ -173,6 +186,7 @@ class _Intake:
         if self.problems:
             return None
         parts: Any = {**sections, "doors": doors, "platforms": platforms}
+        parts["targets"] = targets
         return Config(path=path, staleness=staleness, **parts)
 
     def try_secrets(self, secret: Callable[[SecretRef], str]) -> None:
@@ -195,7 +209,7 @@ class _Intake:
         return tuple(rule for rule in made if rule)
 
     def names(self, table: str) -> list[str]:
-        """The ids in [doors] or [platforms]."""
+        """The ids in [doors], [platforms] or [targets]."""
         found = self.raw.get(table, {})
         if not isinstance(found, dict):
             self.problems.append(f"{table}: must hold tables; write [{table}.<id>]")
@@ -208,6 +222,13 @@ class _Intake:
     def platform(self, name: str) -> Stanza:
         where = f"platforms.{name}"
         return self.stanza(self.kinds, self.raw["platforms"][name], where, "kind")
+
+    def target(self, name: str) -> TargetSettings | None:
+        where = f"targets.{name}"
+        made = self.checked(TargetSettings, self.raw["targets"][name], where)
+        if made:
+            self.stanzas[where] = made
+        return made
 
     def door(self, name: str) -> Door | None:
         where = f"doors.{name}"

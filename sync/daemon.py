@@ -104,6 +104,7 @@ class Daemon:
             threading.Thread(
                 target=self._push, args=(name,), name=f"push-{name}", daemon=True
             ).start()
+        office.targets.start()
         self._listen()
         self._notifier.ready(f"{len(office.lines)} platforms")
         log.info("ready", platforms=list(office.lines))

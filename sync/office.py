@@ -29,6 +29,7 @@ from sync.line import Line, Place
 from sync.live import Live
 from sync.platform import Surroundings
 from sync.push import Pusher
+from sync.targets import Targets
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +62,10 @@ class Office:
             self.ledger = self._open_ledger()
             self._ends.callback(self._close_ledger)
             self._open_desk()
+            self.targets = Targets(
+                config, self.desk, self.clock, stopping, read_secret, self.journal_changes
+            )
+            self._ends.callback(self.targets.close)
             for name, stanza in config.platforms.items():
                 self._add(name, stanza)
         self.live = Live(self.lines, self.clock)

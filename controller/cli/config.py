@@ -64,6 +64,7 @@ def effective(found: Config) -> dict[str, Any]:
         "staleness": [_plain(each) for each in found.staleness],
         "doors": {name: _door(door) for name, door in found.doors.items()},
         "platforms": {name: _plain(stanza.settings) for name, stanza in found.platforms.items()},
+        "targets": {name: _plain(target) for name, target in found.targets.items()},
     }
 
 

@@ -36,6 +36,8 @@ COMMANDS = {
     "status": "status",
     "sync": "sync",
     "syncd": "daemons",
+    "targets": "targets",
+    "tokens": "tokens",
     "unlock": "doors",
 }
 
