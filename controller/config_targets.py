@@ -2,7 +2,7 @@
 
 import re
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -41,7 +41,7 @@ class TargetSettings(Strict):
     @model_validator(mode="after")
     def _not_in_the_clear(self) -> Self:
         parts = urlsplit(self.url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or not self.url.isascii():
+        if not _is_web_address(parts) or not self.url.isascii():
             raise ValueError("url: is no web address; write one like 'https://example.org/doors'")
         if parts.username or parts.password or parts.fragment or re.search(r"\s", self.url):
             raise ValueError("url: must be a plain address: no user, no '#' and no blanks")
@@ -51,3 +51,10 @@ class TargetSettings(Strict):
                 "in a network of your own: allow_private = true"
             )
         return self
+
+
+def _is_web_address(parts: SplitResult) -> bool:
+    try:
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        return False

@@ -166,7 +166,7 @@ class Target:
                 behind = newest - (at.seq if at.chain == reader.chain else 0) if at else 0
         return {
             "target": self.name,
-            "url": self._line.base_url,
+            "url": self._line.base_url.partition("?")[0],
             "events": sorted(self._wanted),
             "behind": max(0, behind),
             "failure": self.failure,

@@ -20,12 +20,16 @@ _ALWAYS = {
     503: "At present this cannot be done; come again later",
 }
 _WITH_TOKEN = {401: "The token is missing or wrong", 403: "The token lacks the scope"}
-_ERRORS = {404: "There is no such thing", 409: "What is there stands against it"}
+_ERRORS = {
+    404: "There is no such thing, or nothing could be called so",
+    409: "What is there stands against it",
+}
 _TAGS = {"users": "Users", "doors": "Doors", "groups": "Doors", "events": "Record"}
 _ABOUT = """\
 Doorward as a lock system: register users with cards, PINs, groups and validity; see and open
 doors; read what happened. What is accepted is on the disk, and in force at the doors within
-moments, with or without a network. A token is sent as `X-Api-Token` or as `Authorization: Bearer`."""
+moments, with or without a network. A token is sent as `X-Api-Token`, or as
+`Authorization: Bearer`."""
 
 Words = dict[str, Any]
 

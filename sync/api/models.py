@@ -162,7 +162,7 @@ class Doors(_Model):
 
 class Opening(_Model):
     seconds: float | None = Field(
-        default=None, gt=0, le=3600, strict=False, description="null: as configured for the door"
+        default=None, gt=0, le=3600, description="null: as configured for the door"
     )
 
 

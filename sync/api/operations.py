@@ -53,7 +53,7 @@ def platform_of(office: Office) -> ApiPlatform | None:
 
 def _users(users: Users) -> Iterator[Operation]:
     one, read, write = "/users/{id}", "users:read", "users:write"
-    created = {200: User, 201: User, 409: None}
+    created = {200: User, 201: User, 404: None, 409: None}
     what = "Register a user under an id of yours, or replace one; the same again changes nothing"
     yield Operation("PUT", one, what, write, users.put, created, UserIn)
     what = "Register a user under a new id, which is answered"
