@@ -35,6 +35,7 @@ address = "127.0.0.1"            # behind a proxy or a tunnel; another one needs
 port = 8460
 # certificate = "/etc/doorward/cert.pem"
 # certificate_key = "/etc/doorward/cert-key.pem"
+api = false                      # true: the HTTP API (docs/api.md), also without a platform "api"
 
 # How old what a platform said may become before its people are warned about, or refused.
 [[staleness]]
@@ -202,6 +203,12 @@ cards = [
   { source = "accessPincode", format = "pin" },
 ]
 
+# People whom other programs register over the HTTP API; `doorward tokens add` lets them.
+[platforms.smartlock]
+kind = "api"
+zone = "Europe/Berlin"           # in which their hours are meant
+card = { format = "hex" }        # how callers write cards; left out: 32:04A1B2C3
+
 # A list of people on this machine, here those who must always get in.
 [platforms.keyholders]
 kind = "file"
@@ -209,4 +216,12 @@ path = "keyholders.csv"          # or a .json
 card = { format = "hex", keep_bits = 32 }
 keyholders = true                # they get in even when everything else is lost
 zone = "Europe/Berlin"
+
+# Programs elsewhere that are told what happens: docs/api.md says how to check the signature.
+[targets.integration]
+url = "https://integration.example/doors"
+secret = { file = "/etc/doorward/integration-secret" }  # made by: openssl rand -hex 32
+events = ["lock_opened", "access_denied", "door_forced", "door_held_open"]  # ["*"]: all
+allow_private = false            # true: it may be in this machine's own network, over http
+# ca_file = "/etc/doorward/ca.pem"  # instead of the usual authorities
 """

@@ -26,6 +26,7 @@ from controller.config_model import (
     Staleness,
     SyncSettings,
 )
+from controller.config_targets import TargetSettings
 from controller.errors import ConfigError
 
 
@@ -139,6 +140,7 @@ def models() -> list[tuple[str, type[Strict]]]:
         ("[[doors.<door>.demands]]", Demands),
         ("[[doors.<door>.unlocked]]", Unlocked),
         ("[platforms.<platform>]", PlatformCommon),
+        ("[targets.<target>]", TargetSettings),
         ("Cards", CardSettings),
         ("Secrets", SecretRef),
     ]
