@@ -43,7 +43,9 @@ class SyncCommands:
             for name, line in self._office.lines.items()
         ]
         broken = [{"platform": n, "failure": why} for n, why in self._office.broken.items()]
-        return {"pid": os.getpid(), "platforms": lines + broken, "http": self._office.listening}
+        targets = self._office.targets.failures()
+        about = {"http": self._office.listening, "targets": targets}
+        return {"pid": os.getpid(), "platforms": lines + broken, **about}
 
     def sync(self, request: Request, author: str, say: Say) -> Answer:
         """Fetch now; a failed platform does not keep the others from being fetched."""

@@ -78,23 +78,28 @@ class Backend(httpcore.SyncBackend):
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, *args: Any, **kwargs: Any
     ) -> httpcore.NetworkStream:
-        if self._admits:
-            host = _admitted(host, port, self._admits)
-        left = self._attempt.left(timeout)
-        stream = super().connect_tcp(host, port, left, *args, **kwargs)
-        return _Stream(stream, self._attempt)
+        hosts = _admitted(host, port, self._admits) if self._admits else [host]
+        for i, each in enumerate(hosts, 1):
+            try:
+                left = self._attempt.left(timeout)
+                stream = super().connect_tcp(each, port, left, *args, **kwargs)
+                return _Stream(stream, self._attempt)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                if i == len(hosts):
+                    raise
+        raise httpcore.ConnectError("this name has no address")
 
 
-def _admitted(host: str, port: int, admits: Callable[[str], bool]) -> str:
-    """The address to connect to. One that is not admitted spoils the others of its name."""
+def _admitted(host: str, port: int, admits: Callable[[str], bool]) -> list[str]:
+    """The addresses to connect to. One that is not admitted spoils the others of its name."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise httpcore.ConnectError(str(error)) from error
-    addresses = [str(each[4][0]) for each in found]
+    addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
     if wrong := [address for address in addresses if not admits(address)]:
         raise httpcore.ConnectError(f"{wrong[0]} is no address of the internet")
-    return addresses[0]
+    return addresses
 
 
 class _Stream(httpcore.NetworkStream):

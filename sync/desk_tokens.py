@@ -7,8 +7,10 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
+from controller.errors import StoreError
 from sync.desk import Desk
 
 SCOPES = (*("users:read", "users:write", "doors:read", "doors:open", "events:read", "roster:read"),)
@@ -55,7 +57,8 @@ class Tokens:
             return None
         token = _token(rows[0])
         if token.used is None or not 0 <= now - token.used < _NOTE_USE:
-            self._desk.write("UPDATE tokens SET used = ? WHERE name = ?", (now, token.name))
+            with suppress(StoreError):  # a full disk takes nobody's rights away
+                self._desk.write("UPDATE tokens SET used = ? WHERE name = ?", (now, token.name))
         return token
 
 

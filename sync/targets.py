@@ -11,7 +11,7 @@ import json
 import random
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,13 @@ class Targets:
     def start(self) -> None:
         """Tell each on a thread of its own, until the office stops."""
         for name, target in self.all.items():
+            target.begin()
             threading.Thread(target=target.run, name=f"target-{name}", daemon=True).start()
+
+    def failures(self) -> dict[str, str]:
+        """Who cannot be told at present, and why."""
+        failing = {name: each.failure for name, each in self.all.items() if each.failure}
+        return {**self.broken, **failing}
 
     def close(self) -> None:
         for target in self.all.values():
@@ -121,6 +127,13 @@ class Target:
             max_body=1024 * 1024,
             admits=None if settings.allow_private else is_public,
         )
+
+    def begin(self) -> None:
+        """Should it be new, it is told of what happens from this moment on."""
+        with suppress(StoreError):  # else from when it is first looked for
+            if reader := journal_at(self._source.journal):
+                with closing(reader):
+                    self._known_position(reader)
 
     def run(self) -> None:
         """Tell it of events as they come."""
@@ -195,16 +208,20 @@ class Target:
 
     def _position(self, reader: JournalReader) -> Position | None:
         """Up to where it was told; None: it could not be told that something was lost."""
-        at, newest = self._source.positions.of(self.name), reader.newest()
-        if at is None:  # new: told of what happens from now on
-            self._source.positions.put(self.name, Position(reader.chain, newest))
-            return Position(reader.chain, newest)
+        at, newest = self._known_position(reader), reader.newest()
         if at.chain == reader.chain and at.seq <= newest:
             return at
         begin = Position(reader.chain, 0 if at.chain != reader.chain else newest)
         if not self._told_of_loss(begin, 0, begin.seq, "the journal is another one than before"):
             return None
         return begin
+
+    def _known_position(self, reader: JournalReader) -> Position:
+        at = self._source.positions.of(self.name)
+        if at is None:
+            at = Position(reader.chain, reader.newest())
+            self._source.positions.put(self.name, at)
+        return at
 
     def _tell_after(self, at: Position, reader: JournalReader) -> bool:
         found, _ = reader.page(at.seq, limit=_AT_ONCE, scan=1 << 62)

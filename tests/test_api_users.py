@@ -24,9 +24,6 @@ def becomes(site: LockSystem, reason: str, card: str = "04A1B2C3", door: str = "
     wait_for(lambda: site.scan(card, door) == reason)
 
 
-# Users
-
-
 def test_a_registered_user_gets_in_and_a_deactivated_one_does_not(site: LockSystem) -> None:
     said = site.ask("PUT", "/users/m-7", ada())
     assert (said.status, said.headers["Location"]) == (201, "/api/v1/users/m-7")

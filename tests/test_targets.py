@@ -222,6 +222,8 @@ def test_targets_are_listed_tested_and_skipped(site: LockSystem, program: Receiv
     told = do(site, "targets")
     assert (told.code, "3 events" in told.out, "tried again in" in told.out) == (1, True, True)
     assert do(site, "targets", "--json").json[0]["behind"] == 3
+    status = do(site, "status")
+    assert "target cobot is not told what happens: POST http" in status.out
     failed = do(site, "targets", "test", "cobot")
     assert (failed.code, "answered 500" in failed.err) == (9, True)
     assert do(site, "targets", "skip", "cobot", "--yes").out == "cobot is not told of 3 events\n"

@@ -1,6 +1,7 @@
 """Where no event is ever sent: addresses of the house, and targets that cannot be meant."""
 
 import socket
+import ssl
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,8 @@ from sync.platforms import PLATFORMS
 from sync.public import is_public
 from tests.fakes import FakeClock
 from tests.halls import doorward
+from tests.lines import Echo, self_signed
 from tests.locks import TARGET, lock_system, write_site
-
-# Where nobody is told
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,37 @@ def test_a_name_that_leads_into_the_house_is_refused_whenever_it_is_connected_to
             pytest.raises(Unavailable, match="cannot be reached"),
         ):
             line.request("POST", unknown)
+
+
+def test_every_address_of_a_name_is_tried() -> None:
+    """`localhost` may have two, of which the first does not answer here."""
+    with Echo() as platform:
+        url = f"http://localhost:{platform.url.rpartition(':')[2]}"
+        with Line(url, clock=FakeClock(), wait=lambda _: False, admits=lambda _: True) as line:
+            assert line.request("POST", url, content=b"x").status == 200
+
+
+def test_the_certificate_is_that_of_the_name_and_not_of_its_address(tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    with Echo() as platform:
+        platform.stop()
+        platform.start(tls=tls)
+        for host, accepted in (("127.0.0.1", True), ("localhost", False)):
+            url = f"https://{host}:{platform.url.rpartition(':')[2]}"
+            with Line(
+                url,
+                clock=FakeClock(),
+                wait=lambda _: False,
+                ca_file=certificate,
+                admits=lambda _: True,
+            ) as line:
+                if accepted:
+                    assert line.request("POST", url, content=b"x").status == 200
+                else:
+                    with pytest.raises(Unavailable, match="certificate of localhost"):
+                        line.request("POST", url, content=b"x")
 
 
 def test_a_private_target_is_told_only_if_that_is_allowed(tmp_path: Path) -> None:

@@ -49,6 +49,8 @@ def todo(config: "Config", found: dict[str, Any]) -> Iterator[str]:
     yield from found["files"].values()
     if failure := found["syncd"].get("http", {}).get("failure"):
         yield f"nobody can call us: {failure}. It is tried again by itself; see the log of syncd"
+    for target, why in found["syncd"].get("targets", {}).items():
+        yield f"target {target} is not told what happens: {why}. See doorward targets"
     if found["clock"]["trust"] == "guessed":
         yield (
             "the time is only a guess since the power came back: "

@@ -7,14 +7,12 @@ import click
 from controller.cli.inputs import json_option
 from controller.cli.output import iso, local, print_json, print_table
 from controller.cli.reach import configured, sync_does
+from sync.desk_tokens import SCOPES
 
 if TYPE_CHECKING:
     from controller.config import Config
 
 _COLUMNS = ("name", "may", "added", "by", "last used")
-_SCOPES = (
-    *("users:read", "users:write", "doors:read", "doors:open", "events:read", "roster:read"),
-)
 
 
 @click.group()
@@ -29,7 +27,7 @@ def tokens() -> None:
     "scopes",
     multiple=True,
     required=True,
-    type=click.Choice(_SCOPES),
+    type=click.Choice(SCOPES),
     help="What it may do; several times for several.",
 )
 @json_option

@@ -15,6 +15,7 @@ from sync.api.models import DOOR_ID, ID, Error
 PREFIX = "/api/v1"
 _ALWAYS = {
     400: "The request is not as it should be; `problems` says what to do",
+    408: "The request came too slowly",
     413: "The body is too large",
     429: "Too many requests; `Retry-After` says when to come again",
     503: "At present this cannot be done; come again later",

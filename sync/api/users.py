@@ -89,7 +89,7 @@ class Users:
         try:
             before = self._platform.keep(key, made)
         except Taken as error:
-            what = "PIN" if error.hashed.endswith(":") else f"card …{error.hashed[-4:]}"
+            what = "PIN" if error.hashed.endswith(":") else f"card …{error.hashed.split(':')[2]}"
             raise Refusal(
                 409,
                 f"the {what} is held by user {error.owner}; two holders would open nothing: take "
