@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from controller.errors import StoreError
@@ -85,6 +85,7 @@ _GRANTS = f"""
     SELECT label, nullif(since, 0), nullif(until, {FOREVER}), hours, uses_pass, renews, attends
     FROM held WHERE person = ?"""
 
+_Looked = TypeVar("_Looked")
 Past = Callable[[str, str, str, int], History]  # platform, person, chain, watermark
 
 
@@ -147,6 +148,24 @@ class Cache:
             for row in self.rows(query, (like, like, like, limit))
         ]
 
+    def roster(self, after: int, limit: int) -> list[tuple[int, Found, tuple[Grant, ...]]]:
+        """People with all they hold, as they are at one moment, the first `limit` of those whose
+        number in this file comes after a number. Raises `StoreError`.
+        """
+        people = f"SELECT p.id, {_PERSON} FROM person p WHERE p.id > ? ORDER BY p.id LIMIT ?"
+        cards = "SELECT last4 FROM credential WHERE person = ? ORDER BY last4, hash"
+
+        def look(db: sqlite3.Connection) -> list[tuple[int, Found, tuple[Grant, ...]]]:
+            found = []
+            for number, *row in db.execute(people, (after, limit)).fetchall():
+                last = tuple(r[0] for r in db.execute(cards, (number,)))
+                held = tuple(_grant(*g) for g in db.execute(_GRANTS, (number,)))
+                labels = tuple(grant.label for grant in held)
+                found.append((number, Found(Person._make(row), last, labels), held))
+            return found
+
+        return self._at_once(look)
+
     def cards_of(self, platform: str, key: str) -> list[tuple[bytes, str]]:
         """Keyed hash and last characters of each of a person's cards. Raises `StoreError`."""
         query = """SELECT c.hash, c.last4 FROM credential c JOIN person p ON p.id = c.person
@@ -190,7 +209,7 @@ class Cache:
             self._db.close()
         self._db = None
 
-    def _at_once(self, look: Callable[[sqlite3.Connection], Facts]) -> Facts:
+    def _at_once(self, look: Callable[[sqlite3.Connection], _Looked]) -> _Looked:
         """One transaction, so that no half of it is from before a sync; it is faster, too."""
         db = self._connected()
         try:

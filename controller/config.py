@@ -32,6 +32,7 @@ from controller.config_model import (
     SyncSettings,
     found_in,
 )
+from controller.config_targets import TargetSettings
 from controller.config_types import (
     Around,
     Attached,
@@ -134,7 +135,7 @@ PARTS = {
     "indicator": "indicator",
 }
 SECTIONS = ("site", "clock", "journal", "sync", "live", "http", "mail")
-TOP = (*SECTIONS, "staleness", "areas", "journeys", "doors", "platforms")
+TOP = (*SECTIONS, "staleness", "areas", "journeys", "doors", "platforms", "targets")
 ID = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 BAD_ID = "is no id: write a-z, 0-9, _ and -, a letter first, at most 32"
 UNKNOWN = Stanza("", None, {})  # stands in where a problem was found; no Config is made then
@@ -169,6 +170,7 @@ class _Intake:
         areas = {name: self.area(name) for name in self.names("areas")}
         mail = self.mail()
         platforms = {name: self.platform(name) for name in self.names("platforms")}
+        targets = {name: self.target(name) for name in self.names("targets")}
         doors = {name: self.door(name) for name in self.names("doors")}
         if not doors and isinstance(self.raw.get("doors", {}), dict):
             self.problems.append("doors: there is no door; add a table [doors.front]")
@@ -180,7 +182,8 @@ class _Intake:
         if self.problems:
             return None
         parts: Any = {**sections, "areas": areas, "doors": doors, "platforms": platforms}
-        return Config(path=path, staleness=staleness, journeys=journeys, mail=mail, **parts)
+        parts.update(staleness=staleness, journeys=journeys, mail=mail, targets=targets)
+        return Config(path=path, **parts)
 
     def try_secrets(self, secret: Callable[[SecretRef], str]) -> None:
         for where, settings in self.stanzas.items():
@@ -209,7 +212,7 @@ class _Intake:
         return tuple(rule for rule in made if rule)
 
     def names(self, table: str) -> list[str]:
-        """The ids in [areas], [doors] or [platforms]."""
+        """The ids in [areas], [doors], [platforms] or [targets]."""
         found = self.raw.get(table, {})
         if not isinstance(found, dict):
             self.problems.append(f"{table}: must hold tables; write [{table}.<id>]")
@@ -227,6 +230,13 @@ class _Intake:
     def platform(self, name: str) -> Stanza:
         where = f"platforms.{name}"
         return self.stanza(self.kinds, self.raw["platforms"][name], where, "kind")
+
+    def target(self, name: str) -> TargetSettings | None:
+        where = f"targets.{name}"
+        made = self.checked(TargetSettings, self.raw["targets"][name], where)
+        if made:
+            self.stanzas[where] = made
+        return made
 
     def door(self, name: str) -> Door | None:
         where = f"doors.{name}"

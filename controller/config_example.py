@@ -37,6 +37,7 @@ address = "127.0.0.1"            # behind a proxy or a tunnel; another one needs
 port = 8460
 # certificate = "/etc/doorward/cert.pem"
 # certificate_key = "/etc/doorward/cert-key.pem"
+api = false                      # true: the HTTP API (docs/api.md), also without a platform "api"
 
 # Mail to visitors with a booking; without this table nothing is mailed.
 [mail]
@@ -247,6 +248,11 @@ visitors = false                 # true: visitors of a booking get a PIN
 # check_in_at = 501              # entries become check-ins at this location; may sell passes
 pause = "1s"                     # from one request to the next, at least
 # ca_file = "/etc/doorward/ca.pem"  # instead of the usual authorities
+# People whom other programs register over the HTTP API; `doorward tokens add` lets them.
+[platforms.smartlock]
+kind = "api"
+zone = "Europe/Berlin"           # in which their hours are meant
+card = { format = "hex" }        # how callers write cards; left out: 32:04A1B2C3
 
 # A list of people on this machine, here those who must always get in.
 [platforms.keyholders]
@@ -255,4 +261,12 @@ path = "keyholders.csv"          # or a .json
 card = { format = "hex", keep_bits = 32 }
 keyholders = true                # they get in even when everything else is lost
 zone = "Europe/Berlin"
+
+# Programs elsewhere that are told what happens: docs/api.md says how to check the signature.
+[targets.integration]
+url = "https://integration.example/doors"
+secret = { file = "/etc/doorward/integration-secret" }  # made by: openssl rand -hex 32
+events = ["lock_opened", "access_denied", "door_forced", "door_held_open"]  # ["*"]: all
+allow_private = false            # true: it may be in this machine's own network, over http
+# ca_file = "/etc/doorward/ca.pem"  # instead of the usual authorities
 """

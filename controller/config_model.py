@@ -1,7 +1,7 @@
 """What a checked configuration consists of."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
@@ -13,6 +13,7 @@ from pydantic import Field, InstanceOf, model_validator
 from controller.config_areas import Area, JourneySettings, passage, unseen_leaving
 from controller.config_hours import Demands, Unlocked
 from controller.config_mail import MailSettings
+from controller.config_targets import TargetSettings
 from controller.config_types import (
     CardSettings,
     LabelText,
@@ -100,6 +101,9 @@ class HttpSettings(Strict):
         default=None, description="a PEM file with the certificate and its chain"
     )
     certificate_key: Location | None = Field(default=None, description="its key, a PEM file")
+    api: bool = Field(
+        default=False, description="the HTTP API, also where no platform is of kind 'api'"
+    )
 
     @model_validator(mode="after")
     def _not_in_the_clear(self) -> Self:
@@ -220,6 +224,7 @@ class Config:
     doors: Mapping[str, Door]
     platforms: Mapping[str, Stanza]
     mail: MailSettings | None = None
+    targets: Mapping[str, TargetSettings] = field(default_factory=dict)
 
     @property
     def data(self) -> Path:
@@ -295,6 +300,7 @@ class Config:
         yield from found_in(SecretRef, "doors", self.doors)
         yield from found_in(SecretRef, "platforms", self.platforms)
         yield from found_in(SecretRef, "mail", self.mail)
+        yield from found_in(SecretRef, "targets", self.targets)
 
 
 Kind = TypeVar("Kind", bound=Strict)

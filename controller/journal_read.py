@@ -71,6 +71,38 @@ class JournalReader:
         rows = self._rows(query, (*values, -1 if last is None else last))
         return [recorded(row) for row in reversed(rows)]
 
+    def page(
+        self,
+        after: int,
+        *,
+        limit: int,
+        scan: int,
+        door: str = "",
+        person: str = "",
+        kinds: tuple[Kind, ...] = (),
+        since: float = 0.0,
+        until: float = math.inf,
+    ) -> tuple[list[Recorded], int]:
+        """The first `limit` such events after a position, in order, and the position to go on from.
+
+        No more than `scan` positions are looked at, so that few or none may be found of many.
+        """
+        end = (1 << 62) if math.isinf(until) else int(until * 1000)
+        last = min(after + scan, self.newest())
+        query = f"""{_SELECT} WHERE e.seq > ? AND e.seq <= ? AND e.wall_ms >= ? AND e.wall_ms < ?
+            AND ? IN ('', e.door) AND ? IN ('', e.person)
+            {f"AND e.kind IN ({','.join('?' * len(kinds))})" if kinds else ""}
+            ORDER BY e.seq LIMIT ?"""
+        span = (after, last, int(since * 1000), end)
+        rows = self._rows(query, (*span, door, person, *(k.value for k in kinds), limit))
+        found = [recorded(row) for row in rows]
+        return found, found[-1].seq if len(found) == limit else max(after, last)
+
+    def pruned(self, after: int, last: int) -> bool:
+        """Was any event removed of those after a position, up to another?"""
+        query = "SELECT 1 FROM gap WHERE last > ? AND first <= ? LIMIT 1"
+        return bool(self._rows(query, (after, last)))
+
     def walk(self, since: float = 0.0, until: float = math.inf) -> Generator[Recorded]:
         """Every event of [since, until) (wall), in order; not held in memory."""
         end = (1 << 62) if math.isinf(until) else int(until * 1000)

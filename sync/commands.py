@@ -8,6 +8,7 @@ from controller.control import Answer, Command, Request, Say
 from controller.errors import ConfigError, DoorwardError
 from controller.question import Question
 from sync.card_commands import CardCommands
+from sync.commands_api import ApiCommands
 from sync.line import Report
 from sync.mail_commands import MailCommands, mail_status
 from sync.office import Office, named
@@ -32,6 +33,7 @@ class SyncCommands:
             "webhooks": self.webhooks,
             **CardCommands(self._office).table(),
             **MailCommands(self._office).table(),
+            **ApiCommands(self._office).table(),
         }
 
     def status(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
@@ -54,6 +56,7 @@ class SyncCommands:
             "platforms": lines + broken,
             "http": self._office.listening,
             "mail": mail_status(self._office),
+            "targets": self._office.targets.failures(),
         }
 
     def sync(self, request: Request, author: str, say: Say) -> Answer:

@@ -120,6 +120,7 @@ class Daemon:
                 target=self._mail, args=(office.post,), name="mail", daemon=True
             )
             self._mailing.start()
+        office.targets.start()
         self._listen()
         self._notifier.ready(f"{len(office.lines)} platforms")
         log.info("ready", platforms=list(office.lines))

@@ -3,6 +3,7 @@
 `within` sets one for everything asked inside it, on this thread and those that `at_once` starts.
 """
 
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -70,15 +71,35 @@ class Attempt(threading.local):
 class Backend(httpcore.SyncBackend):
     """httpcore's own sockets, each wait cut down to what is left of the attempt."""
 
-    def __init__(self, attempt: Attempt) -> None:
-        self._attempt = attempt
+    def __init__(self, attempt: Attempt, admits: Callable[[str], bool] | None = None) -> None:
+        """`admits`: whether a numeric address may be connected to; the name is resolved once."""
+        self._attempt, self._admits = attempt, admits
 
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, *args: Any, **kwargs: Any
     ) -> httpcore.NetworkStream:
-        left = self._attempt.left(timeout)
-        stream = super().connect_tcp(host, port, left, *args, **kwargs)
-        return _Stream(stream, self._attempt)
+        hosts = _admitted(host, port, self._admits) if self._admits else [host]
+        for i, each in enumerate(hosts, 1):
+            try:
+                left = self._attempt.left(timeout)
+                stream = super().connect_tcp(each, port, left, *args, **kwargs)
+                return _Stream(stream, self._attempt)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                if i == len(hosts):
+                    raise
+        raise httpcore.ConnectError("this name has no address")
+
+
+def _admitted(host: str, port: int, admits: Callable[[str], bool]) -> list[str]:
+    """The addresses to connect to. One that is not admitted spoils the others of its name."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(str(error)) from error
+    addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+    if wrong := [address for address in addresses if not admits(address)]:
+        raise httpcore.ConnectError(f"{wrong[0]} is no address of the internet")
+    return addresses
 
 
 class _Stream(httpcore.NetworkStream):

@@ -8,7 +8,7 @@ import re
 import ssl
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -57,7 +57,8 @@ class Line:
 
     `wait(seconds)` sleeps and returns True when the program is stopping. `headers` go to the base
     address only, never to another host. `timeout` bounds each wait for the network, `total` the
-    whole request. `secrets` are blotted out of every message. Safe to use from several threads.
+    whole request. `secrets` are blotted out of every message. `admits`: may this numeric address be
+    connected to? Asked whenever one is. Safe to use from several threads.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Line:
         total: float = 60.0,
         ca_file: Path | None = None,
         max_body: int = 64 * 1024 * 1024,
+        admits: Callable[[str], bool] | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._clock, self._wait = clock, wait
@@ -85,7 +87,7 @@ class Line:
         self._attempt = Attempt(clock)
         tls = _tls(ca_file) if self.base_url.startswith("https:") else None
         self._client = httpx.Client(
-            transport=_Transport(tls, self._attempt),
+            transport=_Transport(tls, self._attempt, admits),
             headers={"User-Agent": _AGENT},
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             timeout=timeout,
@@ -100,8 +102,9 @@ class Line:
         params: Mapping[str, str | int] | None = None,
         json: Any = None,
         form: Mapping[str, str] | None = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-        accept: Sequence[int] = (200,),
+        accept: Container[int] = (200,),
     ) -> Reply:
         """One exchange. Raises unless the status is in `accept`; redirects are never followed.
 
@@ -115,7 +118,7 @@ class Line:
         sent = {**self._headers, **_plain(dict(headers or {}))} if ours else {}
         for attempt in range(_TRIES):
             request = self._client.build_request(
-                method, url, params=params, json=json, data=form, headers=sent
+                method, url, params=params, json=json, data=form, content=content, headers=sent
             )
             reply = self._within_limits(request)
             if reply.status in accept:
@@ -310,7 +313,12 @@ class _Window:
 class _Transport(httpx.HTTPTransport):
     """httpx's own, except that no drip of bytes, not even of headers, outlasts the deadline."""
 
-    def __init__(self, tls: ssl.SSLContext | None, attempt: Attempt) -> None:
+    def __init__(
+        self,
+        tls: ssl.SSLContext | None,
+        attempt: Attempt,
+        admits: Callable[[str], bool] | None = None,
+    ) -> None:
         tls = tls or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         super().__init__(verify=tls, trust_env=False)
         self._pool = httpcore.ConnectionPool(
@@ -318,7 +326,7 @@ class _Transport(httpx.HTTPTransport):
             max_connections=8,
             max_keepalive_connections=4,
             keepalive_expiry=_IDLE,
-            network_backend=Backend(attempt),
+            network_backend=Backend(attempt, admits),
         )
 
 

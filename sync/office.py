@@ -36,6 +36,7 @@ from sync.live import Live
 from sync.minder import Minder
 from sync.platform import Hinting, Surroundings
 from sync.push import Pusher
+from sync.targets import Targets
 
 if TYPE_CHECKING:
     from sync.mail import Post
@@ -78,6 +79,10 @@ class Office:
             self._ends.callback(self._close_ledger)
             self._open_desk()
             self._blocks_as_before()
+            self.targets = Targets(
+                config, self.desk, self.clock, stopping, read_secret, self.journal_changes
+            )
+            self._ends.callback(self.targets.close)
             for name, stanza in config.platforms.items():
                 self._add(name, stanza)
             self._open_post()

@@ -6,5 +6,12 @@ from sync.office import Office
 
 def sites(office: Office) -> list[Site]:
     """Those that the configuration wants, and that can be had."""
-    del office
-    return []
+    found = []
+    wants_api = office.config.http.api or any(
+        stanza.kind == "api" for stanza in office.config.platforms.values()
+    )
+    if wants_api and office.desk:
+        from sync.api.app import site  # noqa: PLC0415 - only if wanted
+
+        found.append(site(office, office.desk))
+    return found

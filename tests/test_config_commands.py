@@ -28,6 +28,7 @@ from controller.config_model import (
     Staleness,
     SyncSettings,
 )
+from controller.config_targets import TargetSettings
 from controller.errors import ConfigError
 
 
@@ -208,6 +209,7 @@ def models() -> list[tuple[str, type[Strict]]]:
         ("[[doors.<door>.demands]]", Demands),
         ("[[doors.<door>.unlocked]]", Unlocked),
         ("[platforms.<platform>]", PlatformCommon),
+        ("[targets.<target>]", TargetSettings),
         ("Cards", CardSettings),
         ("Secrets", SecretRef),
     ]

@@ -38,11 +38,11 @@ PURE = {
     *("controller.question", "controller.cards_written"),
     *("controller.keypad", "controller.flutter", "controller.levels", "controller.reads"),
     *("controller.tries", "controller.journeys", "controller.areas", "controller.passage"),
-    *("sync.plan", "sync.backoff"),
+    *("sync.plan", "sync.backoff", "sync.public", "sync.api.limits", "controller.event_names"),
 }
 PURE_STDLIB = {
     *("collections", "dataclasses", "datetime", "enum", "functools", "hashlib", "hmac"),
-    *("itertools", "json", "math", "re", "typing", "zoneinfo"),
+    *("ipaddress", "itertools", "json", "math", "re", "typing", "zoneinfo"),
 }
 # Third parties (and SQL) have one border each: pattern of the modules that may import them.
 BORDERS = {

@@ -74,6 +74,7 @@ def effective(found: Config) -> dict[str, Any]:
         "journeys": [_plain(each) for each in found.journeys],
         "doors": {name: _door(door) for name, door in found.doors.items()},
         "platforms": {name: _plain(stanza.settings) for name, stanza in found.platforms.items()},
+        "targets": {name: _plain(target) for name, target in found.targets.items()},
     }
 
 

@@ -39,6 +39,8 @@ COMMANDS = {
     "status": "status",
     "sync": "sync",
     "syncd": "daemons",
+    "targets": "targets",
+    "tokens": "tokens",
     "unlock": "doors",
     "webhooks": "webhooks",
     "visitors": "visitors",

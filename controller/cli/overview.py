@@ -48,9 +48,7 @@ def todo(config: "Config", found: dict[str, Any]) -> Iterator[str]:
     if found["controller"]["running"]:
         yield from _at_doors(found["controller"])
     yield from found["files"].values()
-    if failure := found["syncd"].get("http", {}).get("failure"):
-        yield f"nobody can call us: {failure}. It is tried again by itself; see the log of syncd"
-    yield from _at_mail(found["syncd"].get("mail"))
+    yield from _at_lines(found["syncd"])
     if found["clock"]["trust"] == "guessed":
         yield (
             "the time is only a guess since the power came back: "
@@ -149,6 +147,15 @@ def _at_doors(controller: dict[str, Any]) -> Iterator[str]:
         yield f"{counted(journal['lost'], 'event')} lost while the journal could not be written"
     if controller["cache"]["failing"]:
         yield f"the controller cannot look people up: {controller['cache']['failing']}"
+
+
+def _at_lines(syncd: dict[str, Any]) -> Iterator[str]:
+    """What lies between others and us, but for the platforms."""
+    if failure := syncd.get("http", {}).get("failure"):
+        yield f"nobody can call us: {failure}. It is tried again by itself; see the log of syncd"
+    yield from _at_mail(syncd.get("mail"))
+    for target, why in syncd.get("targets", {}).items():
+        yield f"target {target} is not told what happens: {why}. See doorward targets"
 
 
 def _at_mail(mail: dict[str, Any] | None) -> Iterator[str]:

@@ -129,6 +129,19 @@ def nobody_listens(error: DoorwardError) -> bool:
     )
 
 
+def sync_does(context: click.Context, config: "Config", do: str, **what: object) -> dict[str, Any]:
+    """One request to `syncd`; while it does not run, done here in its place."""
+    try:
+        return ask_sync(config, do, **what)
+    except NotRunning as error:
+        if not nobody_listens(error):
+            raise
+    from sync.commands import SyncCommands
+
+    with office_of(context) as office:
+        return SyncCommands(office).table()[do](what, own_name(), lambda _: None)
+
+
 @contextmanager
 def office_of(context: click.Context) -> Iterator["Office"]:
     """What `syncd` works with, to do its work while it does not run. Raises `DoorwardError`."""
