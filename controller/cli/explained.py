@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from controller.cli.output import ago, counted, lasting, local
-from controller.cli.words import TRUST, grant_in_words, hours_in_words
 from controller.decide import Trail, decide
 from controller.model import Decision, DoorRules, Facts, Grant, Holder, Mode, Now, Strength
 from controller.passes import current_visit, remaining
 from controller.timetable import demanded
+from controller.words import TRUST, grant_in_words, hours_in_words
 
 
 @dataclass(frozen=True, slots=True)

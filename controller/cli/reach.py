@@ -9,14 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from controller.errors import ConfigError, DoorwardError, NotRunning, StoreError
+from controller.errors import ConfigError, nobody_listens
+from controller.files import cache_of, clock_of, journal_of, key_of
 
 if TYPE_CHECKING:
-    from controller.cache import Cache
     from controller.config import Config
-    from controller.journal_read import JournalReader
-    from controller.ports import Clock
     from sync.office import Office
+
+__all__ = [
+    "ask_controller",
+    "ask_sync",
+    "cache_of",
+    "clock_of",
+    "configured",
+    "journal_of",
+    "key_of",
+    "known_door",
+    "nobody_listens",
+    "office_of",
+    "own_name",
+]
 
 
 def configured(context: click.Context) -> "Config":
@@ -36,56 +48,6 @@ def known_door(config: "Config", name: str) -> str:
     return name
 
 
-def clock_of(config: "Config") -> "Clock":
-    """The clock that the processes of this configuration go by."""
-    from controller.clock import configured_clock
-    from controller.journal_read import newest_wall
-
-    return configured_clock(config, lambda: newest_wall(config.data / "journal.db"))
-
-
-@contextmanager
-def journal_of(config: "Config") -> Iterator["JournalReader"]:
-    """The journal; StoreError if there is none yet."""
-    from controller.journal_read import JournalReader
-
-    path = config.data / "journal.db"
-    if not path.exists():
-        raise StoreError(
-            f"{path} is missing: nothing has happened at these doors yet; it is made when "
-            "`doorward controller` first starts. Is this the right configuration?"
-        )
-    with closing(JournalReader(path)) as reader:
-        yield reader
-
-
-@contextmanager
-def cache_of(config: "Config") -> Iterator["Cache"]:
-    """What the platforms say of people; its methods raise StoreError if there is none yet."""
-    from controller.cache import Cache
-
-    with closing(Cache(config.data / "cache.db")) as cache:
-        yield cache
-
-
-def key_of(config: "Config") -> bytes:
-    """The device key, which this never makes; ConfigError if there is none or it is not ours."""
-    from controller.secrets import KEY_NAME, device_key
-
-    path = config.data / KEY_NAME
-    if os.access(config.data, os.X_OK) and not path.exists():
-        raise ConfigError(
-            f"{path} is missing, so nobody can be found by a card; it is made when "
-            "`doorward controller` or `doorward syncd` first starts"
-        )
-    if not os.access(path, os.R_OK):
-        raise ConfigError(
-            f"{path} is not for you to read, and without it no card and no PIN can be worked out; "
-            "do this as the user that the services run as: sudo -u doorward doorward …"
-        )
-    return device_key(config.data)
-
-
 def ask_controller(config: "Config", do: str, **what: object) -> dict[str, Any]:
     """One request to the controller. Raises `NotRunning` or `Refused`."""
     from controller.control import ask
@@ -98,14 +60,6 @@ def ask_sync(config: "Config", do: str, **what: object) -> dict[str, Any]:
     from controller.control import ask
 
     return ask(config.run / "sync.sock", {"do": do, **what}, timeout=60.0)
-
-
-def nobody_listens(error: DoorwardError) -> bool:
-    """Does the process not run, rather than not answer, or not answer us?"""
-    cause = error.__cause__
-    return isinstance(error, NotRunning) and isinstance(
-        cause, FileNotFoundError | ConnectionRefusedError
-    )
 
 
 @contextmanager

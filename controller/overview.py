@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from controller.cli.output import counted, local
-from controller.cli.reach import cache_of, clock_of, journal_of, nobody_listens
-from controller.cli.words import CHECK_INS, GUESSED
 from controller.control import ask
-from controller.errors import DoorwardError, StoreError
+from controller.errors import DoorwardError, StoreError, nobody_listens
+from controller.files import cache_of, clock_of, journal_of
+from controller.wording import counted, local
+from controller.words import CHECK_INS, GUESSED
 
 if TYPE_CHECKING:
     from controller.config import Config
