@@ -9,6 +9,7 @@ from controller.errors import ConfigError, DoorwardError
 from controller.question import Question
 from sync.line import Report
 from sync.office import Office, named
+from sync.user_commands import UserCommands
 
 _LONGEST_QUESTION = 10.0  # seconds
 
@@ -26,6 +27,7 @@ class SyncCommands:
             "push": self.push,
             "dismiss": self.dismiss,
             "ask": self.ask,
+            **UserCommands(self._office).table(),
         }
 
     def status(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
