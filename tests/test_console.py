@@ -83,6 +83,18 @@ def test_wrong_passwords_and_unknown_names_are_answered_alike(site: Desk) -> Non
     assert wrong.text.replace("Mira", "") == unknown.text.replace("Nobody", "")
 
 
+def test_what_is_typed_at_the_login_stands_in_no_log(
+    site: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A reader that types may be plugged in at the desk."""
+    site.user("Mira", Role.STAFF)
+    site.browser().login(ADA, "a guess 123")
+    site.browser().login("Mira", "a guess 123")
+    assert "Mira" in caplog.text
+    assert ADA not in caplog.text
+    assert "a guess" not in caplog.text
+
+
 def test_guessing_takes_longer_and_longer_and_knowing_does_not_help_meanwhile(site: Desk) -> None:
     site.user("Mira", Role.STAFF)
     stranger = site.browser()
@@ -170,6 +182,22 @@ def test_setting_the_clock_back_makes_no_session_longer(site: Desk) -> None:
     mira = site.browser("Mira")
     site.clock.step(-2 * IDLE)
     assert mira.get("/").status_code == 303
+
+
+def test_without_its_file_the_console_says_so(site: Desk) -> None:
+    mira = site.browser("Mira")
+    assert site.office.desk
+    site.office.desk.close()
+    answer = mira.get("/")
+    assert answer.status_code == 503
+    assert "desk.db cannot be read" in answer.text
+
+
+@pytest.mark.parametrize("host", ["[", "a b", "", "x" * 300, "127.0.0.1:notaport"])
+def test_a_host_that_is_none_harms_nothing(site: Desk, host: str) -> None:
+    mira = site.browser("Mira")
+    request = mira.build_request("GET", "/", headers={"Host": host})
+    assert mira.send(request).status_code in (200, 303, 400)
 
 
 # What may be done, by whom, from where
