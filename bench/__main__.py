@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench import (
     bus,
+    console,
     controller,
     decide,
     idle,
@@ -48,6 +49,7 @@ BENCHMARKS: dict[str, Callable[[Path], Figures]] = {
     "nexudus": nexudus.measure,
     "webhooks": webhooks.measure,
     "memory": memory.measure,
+    "console": console.measure,
 }
 
 _FAILURES = (DoorwardError, OSError, RuntimeError, AssertionError, sqlite3.Error)

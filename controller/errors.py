@@ -85,3 +85,11 @@ class BadReply(DoorwardError):
     def __init__(self, message: str, *, maybe_sent: bool = False) -> None:
         super().__init__(message)
         self.maybe_sent = maybe_sent
+
+
+def nobody_listens(error: DoorwardError) -> bool:
+    """Does the process not run, rather than not answer, or not answer us?"""
+    cause = error.__cause__
+    return isinstance(error, NotRunning) and isinstance(
+        cause, FileNotFoundError | ConnectionRefusedError
+    )

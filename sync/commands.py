@@ -13,6 +13,7 @@ from sync.line import Report
 from sync.mail_commands import MailCommands, mail_status
 from sync.office import Office, named
 from sync.ordering import ACTS, minder_of, ordering
+from sync.user_commands import UserCommands
 
 _LONGEST_QUESTION = 10.0  # seconds
 
@@ -34,6 +35,7 @@ class SyncCommands:
             **CardCommands(self._office).table(),
             **MailCommands(self._office).table(),
             **ApiCommands(self._office).table(),
+            **UserCommands(self._office).table(),
         }
 
     def status(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002

@@ -6,12 +6,16 @@ from sync.office import Office
 
 def sites(office: Office) -> list[Site]:
     """Those that the configuration wants, and that can be had."""
-    found = []
+    shown: list[Site] = []
+    if office.config.http.console and office.desk:
+        from sync.console.site import console  # noqa: PLC0415 - only if wanted
+
+        shown.append(console(office))
     wants_api = office.config.http.api or any(
         stanza.kind == "api" for stanza in office.config.platforms.values()
     )
     if wants_api and office.desk:
         from sync.api.app import site  # noqa: PLC0415 - only if wanted
 
-        found.append(site(office, office.desk))
-    return found
+        shown.append(site(office, office.desk))
+    return shown

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from controller.cli.explained import FACTS
-from controller.cli.words import CHECK_INS, GUESSED, NOTES, REASONS, TRUST
 from controller.decide import CHECKS
 from controller.model import Reason, Trust
+from controller.words import CHECK_INS, GUESSED, NOTES, REASONS, TRUST
 from sync.platform import State
 from tests.fakes import MONDAY
 from tests.halls import Hall, doorward, hall, in_berlin

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 import hw
 import sync.platforms
-from controller.cli.config import config, effective
+from controller.cli.config import config
 from controller.config import CardSettings, Config, Door, PlatformCommon, SecretRef, Strict, load
 from controller.config_areas import Area, JourneySettings
 from controller.config_example import EXAMPLE
@@ -28,6 +28,7 @@ from controller.config_model import (
     Staleness,
     SyncSettings,
 )
+from controller.config_shown import effective
 from controller.config_targets import TargetSettings
 from controller.errors import ConfigError
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.cli.words import PLATFORMS_SAID
+from controller.words import PLATFORMS_SAID
 from sync.platform import Word
 from sync.simulator.server import Fault
 from tests.halls import Said, doorward

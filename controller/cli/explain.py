@@ -8,9 +8,9 @@ import click
 from controller.cli.inputs import complete_doors, json_option, moment
 from controller.cli.output import iso, local, plain, print_json
 from controller.cli.reach import ask_controller, configured, journal_of, known_door
-from controller.cli.words import NOTES, REASONS
 from controller.errors import NotRunning, StoreError
 from controller.model import Decision, Mode, Now, Trust
+from controller.words import NOTES, REASONS
 
 if TYPE_CHECKING:
     from controller.cli.asked import Answer

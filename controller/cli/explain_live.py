@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from controller.cli.reach import ask_sync
-from controller.cli.words import PLATFORMS_SAID
 from controller.model import Reason
 from controller.question import Question
+from controller.words import PLATFORMS_SAID
 
 if TYPE_CHECKING:
     from controller.cli.asked import Answer

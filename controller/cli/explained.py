@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from controller.cli.output import ago, counted, lasting, local
-from controller.cli.words import TRUST, grant_in_words, hours_in_words
 from controller.config_types import minute_text
 from controller.decide import Trail, decide
 from controller.model import (
@@ -21,6 +20,7 @@ from controller.model import (
 from controller.passage import Passback
 from controller.passes import current_visit, remaining
 from controller.timetable import demanded
+from controller.words import TRUST, grant_in_words, hours_in_words
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ COMMANDS = {
     "cards": "cards",
     "checkins": "checkins",
     "config": "config",
+    "console": "console",
     "controller": "daemons",
     "demo": "demo",
     "doors": "doors",
@@ -44,6 +45,7 @@ COMMANDS = {
     "unlock": "doors",
     "webhooks": "webhooks",
     "visitors": "visitors",
+    "users": "users",
 }
 
 

@@ -9,14 +9,27 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from controller.errors import ConfigError, DoorwardError, NotRunning, StoreError
+from controller.errors import ConfigError, NotRunning, nobody_listens
+from controller.files import cache_of, clock_of, journal_of, key_of
 
 if TYPE_CHECKING:
-    from controller.cache import Cache
     from controller.config import Config
-    from controller.journal_read import JournalReader
-    from controller.ports import Clock
     from sync.office import Office
+
+__all__ = [
+    "as_the_services",
+    "ask_controller",
+    "ask_sync",
+    "cache_of",
+    "clock_of",
+    "configured",
+    "journal_of",
+    "key_of",
+    "known_door",
+    "nobody_listens",
+    "office_of",
+    "own_name",
+]
 
 
 def configured(context: click.Context) -> "Config":
@@ -34,56 +47,6 @@ def known_door(config: "Config", name: str) -> str:
 
         raise click.UsageError(f"there is no door {name!r}{meant(name, config.doors)}")
     return name
-
-
-def clock_of(config: "Config") -> "Clock":
-    """The clock that the processes of this configuration go by."""
-    from controller.clock import configured_clock
-    from controller.journal_read import newest_wall
-
-    return configured_clock(config, lambda: newest_wall(config.data / "journal.db"))
-
-
-@contextmanager
-def journal_of(config: "Config") -> Iterator["JournalReader"]:
-    """The journal; StoreError if there is none yet."""
-    from controller.journal_read import JournalReader
-
-    path = config.data / "journal.db"
-    if not path.exists():
-        raise StoreError(
-            f"{path} is missing: nothing has happened at these doors yet; it is made when "
-            "`doorward controller` first starts. Is this the right configuration?"
-        )
-    with closing(JournalReader(path)) as reader:
-        yield reader
-
-
-@contextmanager
-def cache_of(config: "Config") -> Iterator["Cache"]:
-    """What the platforms say of people; its methods raise StoreError if there is none yet."""
-    from controller.cache import Cache
-
-    with closing(Cache(config.data / "cache.db")) as cache:
-        yield cache
-
-
-def key_of(config: "Config") -> bytes:
-    """The device key, which this never makes; ConfigError if there is none or it is not ours."""
-    from controller.secrets import KEY_NAME, device_key
-
-    path = config.data / KEY_NAME
-    if os.access(config.data, os.X_OK) and not path.exists():
-        raise ConfigError(
-            f"{path} is missing, so nobody can be found by a card; it is made when "
-            "`doorward controller` or `doorward syncd` first starts"
-        )
-    if not os.access(path, os.R_OK):
-        raise ConfigError(
-            f"{path} is not for you to read, and without it no card and no PIN can be worked out; "
-            "do this as the user that the services run as: sudo -u doorward doorward …"
-        )
-    return device_key(config.data)
 
 
 def ask_controller(config: "Config", do: str, **what: object) -> dict[str, Any]:
@@ -121,27 +84,6 @@ def asked_of_sync(
         return answer
 
 
-def nobody_listens(error: DoorwardError) -> bool:
-    """Does the process not run, rather than not answer, or not answer us?"""
-    cause = error.__cause__
-    return isinstance(error, NotRunning) and isinstance(
-        cause, FileNotFoundError | ConnectionRefusedError
-    )
-
-
-def sync_does(context: click.Context, config: "Config", do: str, **what: object) -> dict[str, Any]:
-    """One request to `syncd`; while it does not run, done here in its place."""
-    try:
-        return ask_sync(config, do, **what)
-    except NotRunning as error:
-        if not nobody_listens(error):
-            raise
-    from sync.commands import SyncCommands
-
-    with office_of(context) as office:
-        return SyncCommands(office).table()[do](what, own_name(), lambda _: None)
-
-
 @contextmanager
 def office_of(context: click.Context) -> Iterator["Office"]:
     """What `syncd` works with, to do its work while it does not run. Raises `DoorwardError`."""
@@ -152,7 +94,7 @@ def office_of(context: click.Context) -> Iterator["Office"]:
 
     configure("doorward", "critical")
     config = load(context.obj.path, platforms=PLATFORMS)
-    _as_the_services(config)
+    as_the_services(config)
     try:
         office = Office(config, threading.Event())
     except OSError as error:
@@ -170,14 +112,7 @@ def own_name() -> str:
     return _user(os.getuid())
 
 
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"
-
-
-def _as_the_services(config: "Config") -> None:
+def as_the_services(config: "Config") -> None:
     """What root makes here the services could not write; they would stop working."""
     if os.geteuid() == 0 and config.data.exists() and (owner := config.data.stat().st_uid):
         who = _user(owner)
@@ -185,3 +120,10 @@ def _as_the_services(config: "Config") -> None:
             f"syncd is not running, and {config.data} belongs to {who}: start it, "
             f"or do this as that user: sudo -u {who} doorward …"
         )
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"

@@ -92,6 +92,7 @@ def _welcome(sandbox: Sandbox) -> Iterator[str]:
         '  doors      front "Front door", studio "Studio", gym "Gym"',
         f"  harbour    a Cobot at {harbour['url']}, {harbour['people']} members",
         f"  gym        a Hive at {gym['url']}, {gym['people']} members",
+        f"  console    {sandbox.console()}, once you typed: doorward users add ME --role admin",
         f"  all of it  in {places.home}",
         "",
         "In a second terminal:",

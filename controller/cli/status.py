@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def status(context: click.Context) -> None:
     """Show how everything is, and what to do next; ends with 1 if something needs attention."""
-    from controller.cli.overview import gather, todo
+    from controller.overview import gather, todo
 
     config = configured(context)
     found = gather(config)
@@ -58,8 +58,8 @@ def _process(found: dict[str, Any]) -> str:
 
 
 def _clock(config: "Config", clock: dict[str, Any]) -> str:
-    from controller.cli.words import GUESSED, TRUST
     from controller.model import Trust
+    from controller.words import GUESSED, TRUST
 
     trust = Trust(clock["trust"])
     worth = TRUST[trust] + (f"; {GUESSED[config.clock.guessed]}" * (trust is Trust.GUESSED))

@@ -6,7 +6,7 @@ import click
 
 from controller.cli.inputs import json_option
 from controller.cli.output import counted, plain, print_json, print_table
-from controller.cli.reach import configured, sync_does
+from controller.cli.reach import asked_of_sync
 
 _COLUMNS = ("target", "address", "not told yet", "trouble")
 
@@ -21,7 +21,7 @@ def targets(context: click.Context) -> None:
     """
     if context.invoked_subcommand:
         return
-    found = sync_does(context, configured(context), "targets")["targets"]
+    found = asked_of_sync(context, "targets")["targets"]
     if context.obj.json:
         print_json(found)
     elif found:
@@ -36,7 +36,7 @@ def targets(context: click.Context) -> None:
 @click.pass_context
 def test(context: click.Context, name: str) -> None:
     """Send one message of kind `test`, and show what became of it."""
-    click.echo(plain(sync_does(context, configured(context), "target-test", target=name)["said"]))
+    click.echo(plain(asked_of_sync(context, "target-test", target=name)["said"]))
 
 
 @targets.command("skip")
@@ -45,10 +45,9 @@ def test(context: click.Context, name: str) -> None:
 @click.pass_context
 def skip(context: click.Context, name: str, *, yes: bool) -> None:
     """Tell a target nothing of what waits for it, only of what happens from now on."""
-    config = configured(context)
     if not yes:
         click.confirm(f"Is {name} never to be told of what waits for it?", abort=True)
-    skipped = sync_does(context, config, "target-skip", target=name)["skipped"]
+    skipped = asked_of_sync(context, "target-skip", target=name)["skipped"]
     click.echo(f"{name} is not told of {counted(skipped, 'event')}")
 
 

@@ -6,7 +6,7 @@ import click
 
 from controller.cli.inputs import json_option
 from controller.cli.output import iso, local, print_json, print_table
-from controller.cli.reach import configured, sync_does
+from controller.cli.reach import asked_of_sync, configured
 from sync.desk_tokens import SCOPES
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def add(context: click.Context, name: str, scopes: tuple[str, ...]) -> None:
     Whoever has one with users:write or doors:open can get in: it is as good as a key.
     """
     config = configured(context)
-    answer = sync_does(context, config, "token-add", name=name, scopes=list(scopes))
+    answer = asked_of_sync(context, "token-add", name=name, scopes=list(scopes))
     if context.obj.json:
         print_json({"name": name, "scopes": sorted(scopes), "token": answer["shown"]})
         return
@@ -52,7 +52,7 @@ def add(context: click.Context, name: str, scopes: tuple[str, ...]) -> None:
 @click.pass_context
 def show(context: click.Context) -> None:
     """Show every token's name and what it may do; the tokens themselves are kept nowhere."""
-    found = sync_does(context, configured(context), "tokens")["tokens"]
+    found = asked_of_sync(context, "tokens")["tokens"]
     if context.obj.json:
         print_json([_data(each) for each in found])
     else:
@@ -64,7 +64,7 @@ def show(context: click.Context) -> None:
 @click.pass_context
 def remove(context: click.Context, name: str) -> None:
     """Refuse a token from now on."""
-    sync_does(context, configured(context), "token-remove", name=name)
+    asked_of_sync(context, "token-remove", name=name)
     click.echo(f"{name} is refused from now on")
 
 

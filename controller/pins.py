@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from controller.cli.output import counted
-from controller.cli.reach import cache_of
 from controller.errors import StoreError
+from controller.files import cache_of
 from controller.model import Strength
 from controller.tries import digits_needed
+from controller.wording import counted
 
 if TYPE_CHECKING:
     from controller.cache import Cache

@@ -1,18 +1,21 @@
 """How everything is, from both processes if they answer and from the files; and what to do next."""
 
 from collections.abc import Iterator
+from shutil import disk_usage
 from typing import TYPE_CHECKING, Any
 
-from controller.cli.output import counted, lasting, local
-from controller.cli.pins import too_short
-from controller.cli.reach import cache_of, clock_of, journal_of, nobody_listens
-from controller.cli.words import CHECK_INS, GUESSED, MAILS
 from controller.control import ask
-from controller.errors import DoorwardError, StoreError
+from controller.errors import DoorwardError, StoreError, nobody_listens
+from controller.files import cache_of, clock_of, journal_of
+from controller.pins import too_short
+from controller.wording import counted, lasting, local
+from controller.words import CHECK_INS, GUESSED, MAILS
 
 if TYPE_CHECKING:
     from controller.config import Config
 
+_MIB = 1024 * 1024
+_LITTLE = 200  # MiB; a journal of a year is a tenth of it
 _PATIENCE = 3.0  # seconds for each process to answer
 _GRAVE = {
     "forced": "opened though nobody was let in; look there, the alarm ends when it is shut",
@@ -27,15 +30,16 @@ _NOT_RUNNING = {
 }
 
 
-def gather(config: "Config") -> dict[str, Any]:
-    """All there is to know; times in unix seconds."""
-    controller, syncd = _asked(config, "door.sock"), _asked(config, "sync.sock")
+def gather(config: "Config", syncd: dict[str, Any] | None = None) -> dict[str, Any]:
+    """All there is to know; times in unix seconds. `syncd` is its status, if that is known."""
+    controller, syncd = _asked(config, "door.sock"), syncd or _asked(config, "sync.sock")
     return {
         "site": config.site.name,
         "clock": controller.get("clock") or _own_clock(config),
         "controller": controller,
         "syncd": syncd,
         **_from_files(config, {line["platform"]: line for line in syncd.get("platforms", ())}),
+        "disk": _disk(config),
     }
 
 
@@ -48,6 +52,11 @@ def todo(config: "Config", found: dict[str, Any]) -> Iterator[str]:
     if found["controller"]["running"]:
         yield from _at_doors(found["controller"])
     yield from found["files"].values()
+    if found["disk"]["low"]:
+        yield (
+            f"the disk with {config.data} is almost full: {found['disk']['free_mib']} MiB left. "
+            "Make room, before events wait in memory: df, du"
+        )
     yield from _at_lines(found["syncd"])
     if found["clock"]["trust"] == "guessed":
         yield (
@@ -77,6 +86,16 @@ def _asked(config: "Config", socket: str) -> dict[str, Any]:
 def _own_clock(config: "Config") -> dict[str, Any]:
     clock = clock_of(config)
     return {"wall": clock.wall(), "trust": clock.trust().value}
+
+
+def _disk(config: "Config") -> dict[str, Any]:
+    """How much room is left beside the databases."""
+    try:
+        used = disk_usage(config.data)
+    except OSError:
+        return {"free_mib": None, "low": False}  # what is wrong with the place is told elsewhere
+    free = used.free // _MIB
+    return {"free_mib": free, "low": free < _LITTLE}
 
 
 def _from_files(config: "Config", lines: dict[str, Any]) -> dict[str, Any]:
