@@ -7,13 +7,12 @@ import click
 
 from controller.cli.inputs import complete_doors, json_option, moment
 from controller.cli.output import iso, local, plain, print_json
-from controller.cli.reach import ask_controller, configured, journal_of, known_door
-from controller.errors import NotRunning, StoreError
-from controller.model import Decision, Mode, Now, Trust
+from controller.cli.reach import configured, known_door
+from controller.model import Mode, Now
 from controller.words import NOTES, REASONS
 
 if TYPE_CHECKING:
-    from controller.cli.asked import Answer
+    from controller.asked import Answer
     from controller.config import Config
 
 
@@ -29,51 +28,28 @@ def explain(context: click.Context, who: str, door: str, at: str | None) -> None
     A person is part of a name, platform/key, or a masked card (…B2C3); a card is what the door's
     reader would send. The answer goes by what is known now, also with --at.
     """
-    from controller.cli.asked import answers
+    from controller.asked import AtDoor, Unclear, questions
+    from controller.doors_now import doors_now, mode_then
     from controller.logs import configure
 
     configure("doorward", "critical")
     config = configured(context)
     known_door(config, door)
-    mode, until, now = _at_door(config, door)
+    modes, now = doors_now(config)
     if at:
         now = now._replace(wall=moment(at, now.wall))
-    if until is not None and now.wall >= until:
-        mode = Mode.NORMAL
-    found = answers(config, who, door, mode, now)
+    mode = mode_then(modes, door, now.wall)
+    try:
+        with questions(config) as asked:
+            found = asked.of_whom(who, AtDoor(config.rules(door), mode, now))
+    except Unclear as error:
+        raise click.UsageError(str(error)) from error
     if context.obj.json:
         print_json(_as_data(found, door, mode, now))
     else:
         _print(config, found, door, now)
     if not any(answer.opens for answer in found):
         context.exit(1)
-
-
-def _at_door(config: "Config", door: str) -> tuple[Mode, float | None, Now]:
-    """The door's mode, until when, and the time: from the controller, or from what it left."""
-    try:
-        status = ask_controller(config, "status")
-    except NotRunning:
-        return _as_left(config, door)
-    clock = status["clock"]
-    now = Now(clock["wall"], Trust(clock["trust"]))
-    found: dict[str, Any] = next((each for each in status["doors"] if each["id"] == door), {})
-    if "mode" in found:
-        return Mode(found["mode"]), found["mode_until"], now
-    return (*_as_left(config, door)[:2], now)
-
-
-def _as_left(config: "Config", door: str) -> tuple[Mode, float | None, Now]:
-    from controller.cli.reach import clock_of
-
-    clock = clock_of(config)
-    now = Now(clock.wall(), clock.trust())
-    try:
-        with journal_of(config) as journal:
-            mode, until = journal.modes().get(door, (Mode.NORMAL, None))
-    except StoreError:
-        mode, until = Mode.NORMAL, None
-    return mode, until, now
 
 
 def _print(config: "Config", found: "list[Answer]", door: str, now: Now) -> None:
@@ -87,6 +63,8 @@ def _print(config: "Config", found: "list[Answer]", door: str, now: Now) -> None
 
 
 def _lines(answer: "Answer") -> Iterator[str]:
+    from controller.explained import how
+
     case = answer.case
     if case is None:
         yield f"  ✗ {answer.obstacle}"
@@ -97,26 +75,12 @@ def _lines(answer: "Answer") -> Iterator[str]:
     decision = case.decision
     meaning, remedy = REASONS[decision.reason]
     yield f"{'GRANTED' if decision.granted else 'DENIED'} ({decision.reason}): {meaning}"
-    yield from (f"  {line}" for line in _how(decision))
+    yield from (f"  {line}" for line in how(decision))
     yield from (f"  {note}: {NOTES[note]}" for note in decision.notes)
     if answer.obstacle:
         yield f"  But: {answer.obstacle}"
     if remedy:
         yield f"  What to do: {remedy}"
-
-
-def _how(decision: Decision) -> Iterator[str]:
-    """By what somebody is let in."""
-    if not decision.granted:
-        return
-    yield f"by {decision.label}"
-    if decision.pass_key:
-        yield f"uses up the pass {decision.pass_key}"
-    if decision.visit == "new":
-        told = "the platform is told" if decision.checks_in else "no platform is told"
-        yield f"begins a visit until {local(decision.visit_until)}; {told}"
-    elif decision.visit:
-        yield f"belongs to a visit until {local(decision.visit_until)}; nothing is used up"
 
 
 def _as_data(found: "list[Answer]", door: str, mode: Mode, now: Now) -> dict[str, Any]:
