@@ -36,10 +36,10 @@ PURE = {
     *("controller.doorstate", "controller.clocktrust", "controller.cards", "controller.timetable"),
     *("controller.question", "controller.cards_written"),
     *("controller.keypad", "controller.flutter", "controller.levels", "controller.reads"),
-    *("sync.plan", "sync.backoff"),
+    *("sync.plan", "sync.backoff", "sync.attendance"),
 }
 PURE_STDLIB = {
-    *("collections", "dataclasses", "datetime", "enum", "functools", "hashlib", "hmac"),
+    *("bisect", "collections", "dataclasses", "datetime", "enum", "functools", "hashlib", "hmac"),
     *("itertools", "json", "math", "re", "typing", "zoneinfo"),
 }
 # Third parties (and SQL) have one border each: pattern of the modules that may import them.
