@@ -29,11 +29,11 @@ _MARKS = f"""SELECT wall_ms, kind, door, json_extract(nullif(detail, ''), '$.par
     (SELECT b.wall_ms {_BEFORE}), (SELECT b.kind = 'controller_stopped' {_BEFORE})
     FROM event e NOT INDEXED WHERE seq BETWEEN ? AND ? AND wall_ms >= ?
     AND kind IN ('controller_started', 'device_lost', 'device_back') ORDER BY seq"""
-_TOLD = """SELECT e.platform, min(o.wall_ms), max(o.wall_ms), min(e.wall_ms), max(e.wall_ms)
+_TOLD = f"""SELECT e.platform, min(o.wall_ms), max(o.wall_ms), min(e.wall_ms), max(e.wall_ms)
     FROM event e NOT INDEXED JOIN event o ON o.seq = json_extract(e.detail, '$.seq')
     WHERE e.seq BETWEEN ? AND ? AND e.wall_ms >= ? AND e.wall_ms < ?
     AND e.kind = 'check_in_settled' AND json_extract(e.detail, '$.state') IN ('sent', 'refused')
-    GROUP BY 1, e.wall_ms / 60000"""
+    GROUP BY 1, e.wall_ms / {QUARTER * 1000}"""
 
 
 class Counted(NamedTuple):
@@ -65,7 +65,7 @@ class Mark(NamedTuple):
 
 
 class Told(NamedTuple):
-    """Within a minute a platform answered to check-ins, of entries from `first` to `last` (wall).
+    """Within a quarter of an hour a platform answered to check-ins, of entries from `first` to `last` (wall).
 
     It answered for the first time at `at` and for the last time at `until`.
     """
