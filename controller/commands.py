@@ -11,12 +11,15 @@ from controller.assembly import Doors
 from controller.control import Answer, Command, Request, Say
 from controller.door import Door
 from controller.doorstate import Phase
+from controller.enrolling import Enrolling
 from controller.errors import ConfigError, DoorwardError, HardwareError
 from controller.knowledge import Knowledge
 from controller.model import Event, Kind, Mode
 from controller.ports import Card, Keys, Refused, Signal, Told
 
 _LONGEST = 86400.0  # seconds for which a door is released or propped at one word
+_NOTED = (Kind.CARD_ENROLLED, Kind.CARD_BLOCKED, Kind.CARD_UNBLOCKED)
+_NOTE_TEXTS = ("door", "platform", "person", "name", "card", "author")
 Play = Callable[[Mapping[str, object], str, str], Answer]
 
 
@@ -34,6 +37,8 @@ class DoorCommands:
             "unlock": self.unlock,
             "mode": self.mode,
             "settled": self.settled,
+            "note": self.note,
+            "enroll": self.enroll,
             "prop": self.prop,
             "watch": self.watch,
             "show": self.show,
@@ -157,6 +162,24 @@ class DoorCommands:
             raise DoorwardError("the journal does not take entries at present")
         return {"noted": len(tickets)}
 
+    def enroll(self, request: Request, author: str, say: Say) -> Answer:
+        """Hand out the unknown card shown at one door a moment ago, or next, for enrolment.
+
+        A whole card number: that somebody asked for it is in the journal.
+        """
+        door, seconds = self._door(request), _number(request, "seconds") or 60.0
+        detail = {"seconds": seconds, "for": "enrolment"}
+        self._journal.append(Event(Kind.WATCHED, door.id, author=author, detail=detail))
+        waiting = Enrolling(door, self._knowledge, self._clock, say)
+        return waiting.card(seconds, fresh=request.get("fresh") is True)
+
+    def note(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
+        """`sync` says what staff did with cards; kept as events, with their author."""
+        tickets = [self._journal.append(_noted(item)) for item in request["items"]]
+        if tickets and not tickets[-1].wait(5.0):
+            raise DoorwardError("the journal does not take entries at present")
+        return {"noted": len(tickets)}
+
     def sim(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
         """Act on a simulated device, as `doorward sim` does."""
         door = self._door(request)
@@ -195,7 +218,23 @@ class DoorCommands:
             "phase": door.state.phase.value,
             "unwell": dict(door.condition.unwell),
             "alarms": dict(door.condition.alarms),
+            "stranger": self._stranger(door),
         }
+
+    def _stranger(self, door: Door) -> dict[str, Any] | None:
+        """The unknown card that could be enrolled at this door now, masked."""
+        now = self._clock.monotonic()
+        shown = door.strangers.last(now)
+        return {"card": shown.masked, "age": round(now - shown.at, 1)} if shown else None
+
+
+def _noted(item: dict[str, Any]) -> Event:
+    kind = Kind(item["kind"])
+    if kind not in _NOTED:
+        raise ConfigError(f"{kind.value} is nothing that sync can say")
+    door, platform, person, name, card, author = (str(item.get(n, "")) for n in _NOTE_TEXTS)
+    detail = dict(item.get("detail") or {})
+    return Event(kind, door, "", platform, person, name, card, author=author, detail=detail)
 
 
 def _last(door: Door) -> dict[str, Any] | None:

@@ -66,6 +66,7 @@ class Door:
             settings.asks if asker else frozenset(),
             settings.ask_within,
         )
+        self.strangers = self._entrance.strangers
         self._bolt, self._display = Bolt(parts.lock, clock), Display(parts.indicator, clock)
         self._reads, self._levels = Reads(parts.readers, settings.repeat_after), Levels()
         self._watchers = Watchers()

@@ -29,6 +29,7 @@ from controller.model import (
 )
 from controller.ports import Card, Clock
 from controller.question import NO_ANSWER, WAITING, Heard, Question
+from controller.strangers import Strangers
 from controller.timetable import demanded
 
 log = structlog.get_logger(__name__)
@@ -88,6 +89,7 @@ class Entrance:
     ask_within: float = 0.0  # seconds
     expects_opening: bool = False  # there is a contact that will tell of it
     counts_on_opening: bool = False  # and a check-in counts only then
+    strangers: Strangers = field(default_factory=Strangers)
     _keypads: dict[str, Keypad] = field(default_factory=dict)
     _for_pin: dict[str, Presented] = field(default_factory=dict)  # reader → card that was shown
     _company: list[Presented] = field(default_factory=list)
@@ -116,6 +118,7 @@ class Entrance:
     def due(self, mode: Mode) -> list[Verdict]:
         """Whoever waited for too long for the rest is refused, or for an answer decided anew."""
         now = self.clock.monotonic()
+        self.strangers.forget_old(now)
         unanswered = [each for each in self._asked if each.presented.until <= now]
         return self._late(now) + [v for w in unanswered for v in self.heard(w, NO_ANSWER, mode)]
 
@@ -325,6 +328,8 @@ class Entrance:
     def _append(
         self, kind: Kind, decision: Decision, presented: Presented, **more: object
     ) -> Ticket:
+        if kind is Kind.ACCESS:
+            self.strangers.note(presented.canonical, decision, self.clock.monotonic())
         return self.journal.append(_event(kind, self.rules.door, decision, presented, **more))
 
 

@@ -326,6 +326,9 @@ class Kind(StrEnum):
     STOPPED = "controller_stopped"
     TOLD = "check_in_settled"
     RENEWED = "journal_renewed"
+    CARD_ENROLLED = "card_enrolled"
+    CARD_BLOCKED = "card_blocked"
+    CARD_UNBLOCKED = "card_unblocked"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 from controller.control import Answer, Command, Request, Say
 from controller.errors import ConfigError, DoorwardError
 from controller.question import Question
+from sync.card_commands import CardCommands
 from sync.line import Report
 from sync.office import Office, named
 
@@ -26,6 +27,7 @@ class SyncCommands:
             "push": self.push,
             "dismiss": self.dismiss,
             "ask": self.ask,
+            **CardCommands(self._office).table(),
         }
 
     def status(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002

@@ -35,6 +35,8 @@ MIGRATIONS = (
             hash BLOB PRIMARY KEY, last TEXT NOT NULL, platform TEXT NOT NULL,
             person TEXT NOT NULL, name TEXT NOT NULL, why TEXT NOT NULL,
             at REAL NOT NULL, by TEXT NOT NULL) WITHOUT ROWID""",
+        # Events that the journal does not have yet.
+        "CREATE TABLE notes(id INTEGER PRIMARY KEY, note TEXT NOT NULL)",
         """CREATE TABLE mails(
             id TEXT PRIMARY KEY, queued REAL NOT NULL, state TEXT NOT NULL, tries INTEGER NOT NULL,
             error TEXT NOT NULL, about TEXT NOT NULL) WITHOUT ROWID""",

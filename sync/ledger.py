@@ -143,6 +143,17 @@ class Ledger:
             self._do("DELETE FROM platform WHERE name = ?", (name,))
         return gone
 
+    def block(self, owner: str, hashes: Iterable[bytes]) -> None:
+        """Have exactly these cards blocked in this owner's name; outlasts a power cut."""
+        wanted = set(hashes)
+        rows = self._do("SELECT hash FROM blocked WHERE platform = ?", (owner,))
+        for gone in {row[0] for row in rows} - wanted:
+            query = "DELETE FROM blocked WHERE platform = ? AND hash = ?"
+            self._do(query, (owner, gone), durable=True)
+        for hashed in wanted - {row[0] for row in rows}:
+            query = "INSERT OR IGNORE INTO blocked(hash, platform) VALUES (?, ?)"
+            self._do(query, (hashed, owner), durable=True)
+
     def damaged(self) -> bool:
         """Is the file broken? Reads all of it."""
         try:

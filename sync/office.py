@@ -9,20 +9,24 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import structlog
 
+from controller.cache import Cache
 from controller.cards import hash_card, visitor_pin
 from controller.clock import configured_clock
 from controller.config import Config, PlatformCommon, Stanza
 from controller.control import ask
 from controller.errors import ConfigError, DoorwardError, StoreError
+from controller.journal import History
 from controller.journal_read import JournalReader, journal_at, newest_wall
 from controller.logs import Once
+from controller.model import Person
 from controller.ports import Clock
 from controller.secrets import device_key, read_secret
 from controller.store import closed_on_error, set_aside
+from sync import desk_blocks, desk_notes
 from sync.desk import Desk
 from sync.ledger import Ledger
 from sync.line import Line, Place
@@ -49,6 +53,8 @@ class Office:
         self.listening: dict[str, str] = {}  # where others can call us, or why they cannot
         self.desk: Desk | None = None  # None: it cannot be had, and `desk_trouble` says why
         self.desk_trouble = ""
+        self.enrolling = threading.Lock()  # from looking whose a card is until it is somebody's
+        self._noting = threading.Lock()
         self._once = Once(log)
         self._journal: JournalReader | None = None
         self._reading = threading.Lock()
@@ -61,6 +67,7 @@ class Office:
             self.ledger = self._open_ledger()
             self._ends.callback(self._close_ledger)
             self._open_desk()
+            self.enforce_blocks()
             for name, stanza in config.platforms.items():
                 self._add(name, stanza)
         self.live = Live(self.lines, self.clock)
@@ -88,7 +95,8 @@ class Office:
             return journal.changes() if journal else -1
 
     def note_settled(self) -> None:
-        """Have the controller put into the journal what became of check-ins."""
+        """Have the controller put into the journal what became of check-ins, and what staff did."""
+        self.note_done()
         items = self.ledger.untold(_NOTE_AT_ONCE)
         while items and not self.stopping.is_set():
             try:
@@ -100,6 +108,44 @@ class Office:
             self.ledger.noted([item["uuid"] for item in items])
             items = self.ledger.untold(_NOTE_AT_ONCE)
 
+    def note(self, note: dict[str, Any]) -> None:
+        """Have the controller put into the journal what staff did; later, if it does not run."""
+        if self.desk:
+            desk_notes.add(self.desk, note)
+            self.note_done()
+        else:
+            ask(self.config.run / "door.sock", {"do": "note", "items": [note]})
+
+    def note_done(self) -> None:
+        """Pass on what staff did and the journal does not know yet."""
+        with self._noting:
+            while self.desk and (waiting := desk_notes.waiting(self.desk)):
+                items = [note for _, note in waiting]
+                try:
+                    ask(self.config.run / "door.sock", {"do": "note", "items": items})
+                except DoorwardError as error:
+                    why = str(error)
+                    self._once.trouble("notes", "what staff did waits for the journal", why=why)
+                    return
+                self._once.fine("notes", "what staff did is in the journal")
+                desk_notes.forget(self.desk, waiting[-1][0])
+
+    def enforce_blocks(self) -> None:
+        """Bring the cards blocked here into the cache. Without desk.db those in it stay."""
+        try:
+            if self.desk:
+                blocks = desk_blocks.listed(self.desk)
+                self.ledger.block(desk_blocks.OWNER, [block.hash for block in blocks])
+        except StoreError as error:
+            # A damaged cache is found by whoever writes to it next, and begun anew.
+            log.critical("cards blocked here are not all in force", error=str(error))
+
+    def person(self, platform: str, key: str) -> list[Person]:
+        """This person as the cache knows them: one, or nobody. Raises `StoreError`."""
+        with closing(Cache(self.place.cache)) as cache:
+            facts = cache.facts_of(platform, key, lambda *_: History())
+        return [holder.person for holder in facts.holders]
+
     def cache_damaged(self) -> bool:
         """Is the file in place broken, rather than one that was replaced meanwhile?"""
         return self.ledger.damaged()
@@ -110,6 +156,7 @@ class Office:
         kept = set_aside(self.place.cache, self.clock.wall())
         log.critical("cache.db is damaged: set aside, fetching everything anew", kept=str(kept))
         self.ledger = self._open_ledger()
+        self.enforce_blocks()
         for name, line in self.lines.items():
             line.note_failure = self.ledger.failed
             self._pushers[name] = Pusher(line, self.ledger)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from controller.config import SecretRef
+from controller.errors import DoorwardError
 from controller.model import Grant, Hours, Person
 from controller.ports import Clock
 from controller.question import Question
@@ -32,6 +33,7 @@ class Capabilities:
     bookings_ahead: bool = False
     live_cards: bool = False  # `ask` can say whose card one is
     live_people: bool = False  # `ask` can say how one person stands
+    enrols: bool = False  # it can be told whose a card is: it is `Enrolling`, and `live_people`
 
 
 class Word(StrEnum):
@@ -59,6 +61,21 @@ class Answer:
     word: Word
     person: str = ""
     message: str = ""
+
+
+class ByHand(DoorwardError):
+    """Staff must act: what is to be changed at the platform cannot be changed by us.
+
+    `entry` says what to enter where, with the card's number: for the eyes of who asked, no log's.
+    """
+
+    def __init__(self, message: str, entry: str) -> None:
+        super().__init__(message)
+        self.entry = entry
+
+
+class Taken(DoorwardError):
+    """Staff must act: the card is somebody else's."""
 
 
 class State(StrEnum):
@@ -186,3 +203,21 @@ class Hearing(Protocol):
 
     def pour(self, keys: Iterable[str], roster: Roster) -> None:
         """Pour in what is known of these people; nothing of who is not to be known any more."""
+
+
+@runtime_checkable
+class Enrolling(Protocol):
+    """A platform that knows cards, besides: it says where, or can be told.
+
+    Every method may raise as those of `Platform` do, or `ByHand`. No error but `ByHand.entry`
+    holds a card's number.
+    """
+
+    def register_card(self, person: str, canonical: str) -> str:
+        """Make this card this person's, in addition to those they have; returns where it stands.
+
+        Once: it reads before it writes, and again when in doubt. Raises `Taken`.
+        """
+
+    def remove_card(self, person: str, hashed: bytes) -> str:
+        """Take this card (keyed hash) from this person; returns where it stood."""

@@ -1,10 +1,10 @@
 """Cobot: who is a member of a coworking space, who booked a room, and who came."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from zoneinfo import ZoneInfo
 
 from controller.cards import CardFormat
-from controller.errors import Unauthorized
+from controller.errors import DoorwardError, Unauthorized
 from controller.ports import Clock
 from controller.question import Question
 from sync.deadline import at_once
@@ -24,6 +24,7 @@ from sync.platforms.cobot_api import CobotApi
 from sync.platforms.cobot_bookings import Ahead, ahead_of, pour_bookings
 from sync.platforms.cobot_cards import Cards, Fields, Numbers, labels, missing, read_fields
 from sync.platforms.cobot_check_ins import CheckIns
+from sync.platforms.cobot_enrol import Registry
 from sync.platforms.cobot_members import Member, Memberships, longest_stay, pour
 from sync.platforms.cobot_parse import Row, iso_text
 from sync.platforms.cobot_passes import pour_passes, pour_passes_of
@@ -45,6 +46,7 @@ class Cobot:
         bookings_ahead=True,
         live_cards=True,
         live_people=True,
+        enrols=True,
     )
 
     def __init__(self, name: str, settings: CobotSettings, around: Surroundings) -> None:
@@ -56,6 +58,8 @@ class Cobot:
         self._places: dict[str, list[CardFormat]] = {}
         for source in settings.cards:
             self._places.setdefault(source.field, []).append(source.card_format())
+        self._hash = around.hash_card
+        self._registry = Registry(name, self._api, self._places, lambda: self._numbers(_unheard))
         self._check_ins = CheckIns(self._api, around.clock, self._zone, settings.day_ends)
 
     def test(self) -> str:
@@ -70,7 +74,7 @@ class Cobot:
         roster.zone(str(zone))
         members = self._members(zone, now, roster)
         progress("memberships", len(members), len(members))
-        self._pour_people(members, self._numbers(roster), roster)
+        self._pour_people(members, self._numbers(roster.warn), roster)
         windows = [kind.hours for m in members.values() for term in m.terms for kind in term.types]
         windows += pour_passes(self._api, members, roster, progress)
         self._check_ins.longest_stay = longest_stay(windows)
@@ -92,7 +96,7 @@ class Cobot:
             return Answer(Word.UNKNOWN)
         numbers = None
         if not person:
-            numbers = self._numbers(roster)
+            numbers = self._numbers(roster.warn)
             holders = numbers.holders(question.card, self._places)
             if len(holders) > 1:
                 return Answer(Word.REFUSED, message="two members have this card")
@@ -110,7 +114,7 @@ class Cobot:
             lambda: list(self._api.unused_passes_of(person)),
             self._check_ins.running,
             lambda: self._bookings(ahead),
-            lambda: numbers or self._numbers(roster),
+            lambda: numbers or self._numbers(roster.warn),
         )
         if row is None:
             return Answer(Word.UNKNOWN, person)
@@ -122,6 +126,14 @@ class Cobot:
                 roster.visit(person, session.since, session.until)
         pour_bookings(bookings, {person: member}, ahead, roster)
         return Answer(Word.KNOWN, person, member.note)
+
+    def register_card(self, person: str, canonical: str) -> str:
+        _only_members(person)
+        return self._registry.register(person, canonical)
+
+    def remove_card(self, person: str, hashed: bytes) -> str:
+        _only_members(person)
+        return self._registry.remove(person, hashed, self._hash)
 
     def check_in(self, check_in: CheckIn) -> Outcome:
         if check_in.person.startswith(_VISITOR):
@@ -152,18 +164,18 @@ class Cobot:
         cards.pour(numbers, self._places)
         cards.finish()
 
-    def _numbers(self, roster: Roster) -> Numbers:
-        fields, tokens = at_once(lambda: self._fields(roster), self._tokens)
+    def _numbers(self, warn: Callable[[str], None]) -> Numbers:
+        fields, tokens = at_once(lambda: self._fields(warn), self._tokens)
         return Numbers(fields, tokens)
 
     def _tokens(self) -> list[Row]:
         return list(self._api.tokens()) if "" in self._places else []
 
-    def _fields(self, roster: Roster) -> Fields:
+    def _fields(self, warn: Callable[[str], None]) -> Fields:
         wanted = [*self.settings.fields, *(c.field for c in self.settings.cards if c.field)]
         fields = read_fields(self._api.custom_fields()) if wanted else {}
         for name in missing(fields, wanted):
-            roster.warn(f"custom field {name!r} does not exist at Cobot; its values cannot be used")
+            warn(f"custom field {name!r} does not exist at Cobot; its values cannot be used")
         return fields
 
     def _bookings(self, ahead: Ahead) -> list[Row]:
@@ -199,6 +211,15 @@ class Cobot:
             yield "read_bookings"
         if s.visitors:
             yield from ("read_external_bookings", "read_resources")
+
+
+def _unheard(_: str) -> None:
+    """The next fetch warns."""
+
+
+def _only_members(person: str) -> None:
+    if person.startswith(_VISITOR):
+        raise DoorwardError("a visitor has a PIN and no card: doorward people --visitors")
 
 
 def _lacking(scopes: set[str], wanted: Iterable[str]) -> list[str]:

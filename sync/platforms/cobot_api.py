@@ -27,6 +27,8 @@ _LIMITS = (
     Limit("GET /api/memberships/[^/]+", 60, _MINUTE),
     Limit("GET /api/memberships/[^/]+/time_passes/unused", 50, _MINUTE),
     Limit("POST /api/memberships/[^/]+/work_sessions", 60, _MINUTE),
+    Limit("POST /api/check_in_tokens", 60, _MINUTE),
+    Limit("(GET|PUT) /api/memberships/[^/]+/custom_fields", 60, _MINUTE),
     *(
         Limit(f"GET /api/{path}", 60, _MINUTE)
         for path in (
@@ -36,6 +38,11 @@ _LIMITS = (
     ),
 )
 
+# To a card: all that can be told without repeating its number, as an error that quotes would.
+_ANSWERS_TO_CARD = (
+    *range(200, 300),
+    *(status for status in range(400, 600) if status not in {401, 402, 408, 429}),
+)
 # To a check-in: whatever says that it was or was not made, rather than that something is broken.
 _ANSWERS = (200, 201, 204, 400, 404, 409, 410, 422)
 
@@ -134,6 +141,23 @@ class CobotApi:
         path = f"/api/memberships/{quote(member, safe='')}/work_sessions"
         return self._line.request("POST", path, accept=_ANSWERS)
 
+    def add_token(self, member: str, token: str) -> Reply:
+        """Give someone a check-in token."""
+        body = {"membership_id": member, "token": token}
+        return self._line.request(
+            "POST", "/api/check_in_tokens", json=body, accept=_ANSWERS_TO_CARD
+        )
+
+    def fields_of(self, member: str) -> list[dict[str, Any]]:
+        """The custom fields of one member, as they are said."""
+        row = _object(f"custom fields of {member}", self._line.request("GET", _fields(member)))
+        return [dict(field.raw) for field in row.rows("fields")]
+
+    def set_fields(self, member: str, fields: list[dict[str, Any]]) -> Reply:
+        """Replace the custom fields of one member."""
+        body = {"fields": fields}
+        return self._line.request("PUT", _fields(member), json=body, accept=_ANSWERS_TO_CARD)
+
     def scopes(self) -> set[str] | None:
         """What our token may do; None where that cannot be asked for."""
         if self._settings.url.startswith("http:") and self._settings.www_url.startswith("https:"):
@@ -199,6 +223,10 @@ def _object(what: str, reply: Reply) -> Row:
     if not isinstance(value, dict):
         raise BadReply(f"Cobot {what}: should be an object", maybe_sent=reply.maybe_sent)
     return Row(f"Cobot {what}", value)
+
+
+def _fields(member: str) -> str:
+    return f"/api/memberships/{quote(member, safe='')}/custom_fields"
 
 
 def _zone(space: Row) -> ZoneInfo:

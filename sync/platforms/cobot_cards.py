@@ -46,7 +46,7 @@ class Numbers:
             member
             for place, forms in places.items()
             for member, number in self.of(place, forms)
-            if _canonical(number, forms)[0] == card
+            if canonical_in(number, forms)[0] == card
         }
 
 
@@ -62,15 +62,19 @@ def _from_tokens(rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
 def _from_field(
     fields: Fields, name: str, forms: Sequence[CardFormat]
 ) -> Iterator[tuple[str, str]]:
-    # Some forms write one number with a comma inside.
-    between = r"[;\n]" if any(form.form in _WITH_COMMA for form in forms) else r"[,;\n]"
+    between = separator(forms)
     for member, values in fields.items():
         for field in values:
             numbers = re.split(between, field.value) if field.is_named(name) else ()
             yield from ((member, number) for number in filter(str.strip, numbers))
 
 
-def _canonical(number: str, forms: Sequence[CardFormat]) -> tuple[str, str]:
+def separator(forms: Sequence[CardFormat]) -> str:
+    """A pattern of what stands between two numbers: some forms have a comma inside one."""
+    return r"[;\n]" if any(form.form in _WITH_COMMA for form in forms) else r"[,;\n]"
+
+
+def canonical_in(number: str, forms: Sequence[CardFormat]) -> tuple[str, str]:
     """The card, or "" and why it is none: the first form that fits counts."""
     trouble = ""
     for form in forms:
@@ -117,7 +121,7 @@ class Cards:
     def _pour(self, member: str, text: str, forms: Sequence[CardFormat], place: str) -> None:
         if member not in self._members:
             return
-        canonical, trouble = _canonical(text, forms)
+        canonical, trouble = canonical_in(text, forms)
         if canonical:
             self._roster.card(member, canonical)
             self._holders.setdefault(canonical, set()).add(member)

@@ -1,9 +1,13 @@
 """People from a CSV or JSON file: for sites without a platform, and for keyholders."""
 
+from typing import NoReturn
+
+from controller.cards_written import written
 from controller.errors import BadReply
 from controller.question import Question
 from sync.platform import (
     Answer,
+    ByHand,
     Capabilities,
     CheckIn,
     LateCheckIn,
@@ -51,6 +55,21 @@ class FilePlatform:
 
     def was_told(self, check_in: CheckIn) -> bool:  # noqa: ARG002
         raise BadReply(f"{self.settings.path} is a file and keeps no check-ins")
+
+    def register_card(self, person: str, canonical: str) -> NoReturn:
+        path, form = self.settings.path, self.settings.card.card_format()
+        number = next(iter(written(form, canonical)), "as it is printed")
+        raise ByHand(
+            f"{self.name}: {path} is a file that is kept by hand",
+            f"{path}: in column card of {person}: {number}",
+        )
+
+    def remove_card(self, person: str, hashed: bytes) -> NoReturn:  # noqa: ARG002
+        path = self.settings.path
+        raise ByHand(
+            f"{self.name}: {path} is a file that is kept by hand",
+            f"{path}: take the old card out of column card of {person}",
+        )
 
     def close(self) -> None:
         pass

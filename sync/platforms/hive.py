@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import NoReturn
 
 from controller.cards import mask
 from controller.cards_written import written
@@ -11,6 +12,7 @@ from controller.question import Question
 from sync.deadline import at_once
 from sync.platform import (
     Answer,
+    ByHand,
     Capabilities,
     CheckIn,
     LateCheckIn,
@@ -96,6 +98,21 @@ class Hive:
     def was_told(self, check_in: CheckIn) -> bool:  # noqa: ARG002
         raise BadReply(
             f"{self.settings.url}: Hive does not show check-ins; look at its own reports"
+        )
+
+    def register_card(self, person: str, canonical: str) -> NoReturn:
+        found = [(field, text) for field, f in self._cards for text in written(f, canonical)]
+        field, number = found[0] if found else (self._cards[0][0], "as it is printed")
+        raise ByHand(
+            f"{self.name}: Hive's Door Access API writes no users",
+            f"Hive admin, user {person}, field {field}: {number}",
+        )
+
+    def remove_card(self, person: str, hashed: bytes) -> NoReturn:  # noqa: ARG002
+        fields = ", ".join(dict.fromkeys(field for field, _ in self._cards))
+        raise ByHand(
+            f"{self.name}: Hive's Door Access API writes no users",
+            f"Hive admin, user {person}: take the old card out of {fields}",
         )
 
     def close(self) -> None:

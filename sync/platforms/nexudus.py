@@ -10,6 +10,7 @@ from typing import NoReturn
 import structlog
 
 from controller.cards import CardFormat
+from controller.cards_written import written
 from controller.config import SecretRef
 from controller.errors import BadReply, ConfigError, StoreError
 from controller.model import Grant, Person
@@ -18,6 +19,7 @@ from sync.inbound import Answer, Arrival, Route
 from sync.inbox import Inbox, Told
 from sync.news import News
 from sync.platform import (
+    ByHand,
     Capabilities,
     CheckIn,
     LateCheckIn,
@@ -91,6 +93,21 @@ class Nexudus:
 
     def was_told(self, check_in: CheckIn) -> bool:  # noqa: ARG002
         raise BadReply("Nexudus is not asked for check-ins")
+
+    def register_card(self, person: str, canonical: str) -> NoReturn:
+        cards = [(card.source, form) for card, form in self._cards if form.form != "pin"]
+        found = [(field, text) for field, form in cards for text in written(form, canonical)]
+        field, number = found[0] if found else ("accessCardId", "as it is printed")
+        raise ByHand(
+            f"{self.name}: Nexudus tells us of cards and is not told",
+            f"Nexudus, customer {person}, field {field}: {number}",
+        )
+
+    def remove_card(self, person: str, hashed: bytes) -> NoReturn:  # noqa: ARG002
+        raise ByHand(
+            f"{self.name}: Nexudus tells us of cards and is not told",
+            f"Nexudus, customer {person}: take the old card out of its field",
+        )
 
     def close(self) -> None:
         self._inbox.close()

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from controller.model import Hours
 from sync.simulator import cobot_said as said
+from sync.simulator import cobot_writes as writes
 from sync.simulator.cobot_people import USUAL, populate
 from sync.simulator.cobot_space import (
     WHOLE_DAY,
@@ -44,7 +45,7 @@ __all__ = [
 SCOPES = (
     *("read_memberships", "checkin_tokens", "read_check_ins", "write_check_ins"),
     *("read_time_passes", "read_custom_fields", "read_bookings", "read_resources", "read_plans"),
-    "read_external_bookings",
+    *("read_external_bookings", "write_custom_fields"),
 )
 
 
@@ -352,6 +353,10 @@ _ROUTES = (
     _Route("GET", _MEMBERSHIPS, "read_memberships", _C._memberships),
     _Route("GET", _ONE, "read_memberships", _C._membership),
     _Route("GET", "/api/check_in_tokens", "checkin_tokens", _C._tokens),
+    _Route(
+        *("POST", "/api/check_in_tokens", "checkin_tokens"),
+        lambda cobot, request, _: writes.add_token(cobot.space, request),
+    ),
     _Route("GET", "/api/time_passes/unused", "read_time_passes", _C._passes),
     _Route("GET", f"{_ONE}/time_passes/unused", "read_time_passes", _C._passes_of),
     _Route("GET", "/api/check_ins", "read_check_ins", _C._check_ins),
@@ -359,6 +364,14 @@ _ROUTES = (
     _Route("POST", "/api/check_ins", "write_check_ins", _C._start_by_token),
     _Route("POST", f"{_ONE}/work_sessions", "write_check_ins", _C._start),
     _Route("GET", "/api/custom_fields", "read_custom_fields", _C._custom_fields),
+    _Route(
+        *("GET", f"{_ONE}/custom_fields", "read_custom_fields"),
+        lambda cobot, _, path: writes.fields_of(cobot.space, path["member"]),
+    ),
+    _Route(
+        *("PUT", f"{_ONE}/custom_fields", "write_custom_fields"),
+        lambda cobot, request, path: writes.set_fields(cobot.space, request, path["member"]),
+    ),
     _Route("GET", "/api/plans", None, _C._plans),
     _Route("GET", "/api/resources", "read_resources", _C._resources),
     _Route("GET", "/api/bookings", "read_bookings", _C._bookings),
