@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, InstanceOf, model_validator
+from pydantic import Field, InstanceOf, field_validator, model_validator
 
 from controller.config_hours import Demands, Unlocked
 from controller.config_types import (
@@ -86,12 +86,28 @@ class LiveSettings(Strict):
 class HttpSettings(Strict):
     """Where `syncd` listens, if anything needs it to."""
 
+    console: bool = Field(default=True, description="show the console to a browser")
     address: str = Field(default="127.0.0.1", description="an IP address of this machine")
     port: int = Field(default=8460, ge=0, le=65535, description="0 takes any that is free")
     certificate: Location | None = Field(
         default=None, description="a PEM file with the certificate and its chain"
     )
     certificate_key: Location | None = Field(default=None, description="its key, a PEM file")
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(), description="addresses whose X-Forwarded-For and -Proto are believed"
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            try:
+                ip_network(each)
+            except ValueError:
+                raise ValueError(
+                    f"{each!r} is no IP address and no network; write '127.0.0.1' or '10.0.0.0/24'"
+                ) from None
+        return value
 
     @model_validator(mode="after")
     def _not_in_the_clear(self) -> Self:

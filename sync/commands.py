@@ -10,6 +10,7 @@ from controller.question import Question
 from sync.card_commands import CardCommands
 from sync.line import Report
 from sync.office import Office, named
+from sync.user_commands import UserCommands
 
 _LONGEST_QUESTION = 10.0  # seconds
 
@@ -28,6 +29,7 @@ class SyncCommands:
             "dismiss": self.dismiss,
             "ask": self.ask,
             **CardCommands(self._office).table(),
+            **UserCommands(self._office).table(),
         }
 
     def status(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002

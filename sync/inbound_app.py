@@ -47,16 +47,16 @@ def application(
     return app
 
 
-async def body_of(request: Request) -> bytes | None:
-    """The whole body; None if it is too large, of which then no more is read."""
+async def body_of(request: Request, largest: int = LARGEST_BODY) -> bytes | None:
+    """The whole body; None if it is larger, of which then no more is read."""
     length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > LARGEST_BODY:
+    if not length.isdecimal() or int(length) > largest:
         return None
     pieces, size = [], 0
     async for piece in request.stream():
         pieces.append(piece)
         size += len(piece)
-        if size > LARGEST_BODY:
+        if size > largest:
             return None
     return b"".join(pieces)
 

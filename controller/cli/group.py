@@ -16,6 +16,7 @@ COMMANDS = {
     "cards": "cards",
     "checkins": "checkins",
     "config": "config",
+    "console": "console",
     "controller": "daemons",
     "demo": "demo",
     "doors": "doors",
@@ -37,6 +38,7 @@ COMMANDS = {
     "sync": "sync",
     "syncd": "daemons",
     "unlock": "doors",
+    "users": "users",
 }
 
 
