@@ -36,7 +36,7 @@ class AtDoor(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the door would say to `whom`.
+    """What the door would say to `whom`, with which of their `cards` (masked).
 
     `obstacle` is what keeps them out all the same; there is no case if it could not be decided.
     """
@@ -44,6 +44,7 @@ class Answer:
     whom: str
     case: Case | None
     obstacle: str = ""
+    cards: tuple[str, ...] = ()
 
     @property
     def known(self) -> bool:
@@ -122,7 +123,8 @@ class Questions:
             case = _decided(self.know.facts_by_hash(hashed, there.rules), there)
             alike.setdefault(repr((case.decision, case.trail)), (case, []))[1].append(last)
         for case, lasts in alike.values():
-            yield Answer(f"{whom} with {', '.join(masked_cards(lasts))}", case)
+            masked = masked_cards(lasts)
+            yield Answer(f"{whom} with {', '.join(masked)}", case, cards=tuple(masked))
 
     def _exactly(self, who: str) -> Person | None:
         """Somebody written as platform/key or as a masked card."""

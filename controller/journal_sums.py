@@ -65,9 +65,9 @@ class Mark(NamedTuple):
 
 
 class Told(NamedTuple):
-    """Within a quarter of an hour a platform answered to check-ins, of entries from `first` to `last` (wall).
+    """What a platform answered to check-ins within a quarter of an hour (wall).
 
-    It answered for the first time at `at` and for the last time at `until`.
+    Their entries were from `first` to `last`; it answered first at `at` and last at `until`.
     """
 
     platform: str

@@ -169,7 +169,7 @@ def bands(
 
 
 def _box(x: float, y: float, width: float, height: float, words: str) -> Box:
-    return Box(*(round(value, 1) for value in (x, y, width, height)), words)
+    return Box(round(x, 1), round(y, 1), round(width, 1), round(height, 1), words)
 
 
 def _scale(most: float) -> list[float]:
