@@ -31,10 +31,12 @@ deadline = "1.5s"                # how long somebody waits while platforms are a
 
 # Where platforms that call us reach this machine; nothing listens unless one does.
 [http]
+console = true                   # the console for browsers; log in after: doorward users add NAME
 address = "127.0.0.1"            # behind a proxy or a tunnel; another one needs a certificate
 port = 8460
 # certificate = "/etc/doorward/cert.pem"
 # certificate_key = "/etc/doorward/cert-key.pem"
+trusted_proxies = []             # e.g. ["127.0.0.1"]: its X-Forwarded-For and -Proto are believed
 
 # How old what a platform said may become before its people are warned about, or refused.
 [[staleness]]

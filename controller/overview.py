@@ -1,6 +1,7 @@
 """How everything is, from both processes if they answer and from the files; and what to do next."""
 
 from collections.abc import Iterator
+from shutil import disk_usage
 from typing import TYPE_CHECKING, Any
 
 from controller.control import ask
@@ -12,6 +13,8 @@ from controller.words import CHECK_INS, GUESSED
 if TYPE_CHECKING:
     from controller.config import Config
 
+_MIB = 1024 * 1024
+_LITTLE = 200  # MiB; a journal of a year is a tenth of it
 _PATIENCE = 3.0  # seconds for each process to answer
 _GRAVE = {
     "forced": "opened though nobody was let in; look there, the alarm ends when it is shut",
@@ -35,6 +38,7 @@ def gather(config: "Config", syncd: dict[str, Any] | None = None) -> dict[str, A
         "controller": controller,
         "syncd": syncd,
         **_from_files(config, {line["platform"]: line for line in syncd.get("platforms", ())}),
+        "disk": _disk(config),
     }
 
 
@@ -47,6 +51,11 @@ def todo(config: "Config", found: dict[str, Any]) -> Iterator[str]:
     if found["controller"]["running"]:
         yield from _at_doors(found["controller"])
     yield from found["files"].values()
+    if found["disk"]["low"]:
+        yield (
+            f"the disk with {config.data} is almost full: {found['disk']['free_mib']} MiB left. "
+            "Make room, before events wait in memory: df, du"
+        )
     if failure := found["syncd"].get("http", {}).get("failure"):
         yield f"nobody can call us: {failure}. It is tried again by itself; see the log of syncd"
     if found["clock"]["trust"] == "guessed":
@@ -75,6 +84,16 @@ def _asked(config: "Config", socket: str) -> dict[str, Any]:
 def _own_clock(config: "Config") -> dict[str, Any]:
     clock = clock_of(config)
     return {"wall": clock.wall(), "trust": clock.trust().value}
+
+
+def _disk(config: "Config") -> dict[str, Any]:
+    """How much room is left beside the databases."""
+    try:
+        used = disk_usage(config.data)
+    except OSError:
+        return {"free_mib": None, "low": False}  # what is wrong with the place is told elsewhere
+    free = used.free // _MIB
+    return {"free_mib": free, "low": free < _LITTLE}
 
 
 def _from_files(config: "Config", lines: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 import hw
 import sync.platforms
-from controller.cli.config import config, effective
+from controller.cli.config import config
 from controller.config import CardSettings, Config, Door, PlatformCommon, SecretRef, Strict, load
 from controller.config_example import EXAMPLE
 from controller.config_hours import Demands, Unlocked
@@ -26,6 +26,7 @@ from controller.config_model import (
     Staleness,
     SyncSettings,
 )
+from controller.config_shown import effective
 from controller.errors import ConfigError
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from controller.config import PARTS, Config, Door, SecretRef, Strict, load
+from controller.config import Config, SecretRef, load
 from controller.config_example import EXAMPLE
+from controller.config_shown import effective
 from controller.secrets import lax, read_secret
 
 
@@ -53,20 +54,6 @@ def example() -> None:
     click.echo(EXAMPLE, nl=False)
 
 
-def effective(found: Config) -> dict[str, Any]:
-    """Everything in force as plain data, laid out as in the file."""
-    return {
-        "site": _plain(found.site),
-        "clock": _plain(found.clock),
-        "journal": _plain(found.journal),
-        "sync": _plain(found.sync),
-        "http": _plain(found.http),
-        "staleness": [_plain(each) for each in found.staleness],
-        "doors": {name: _door(door) for name, door in found.doors.items()},
-        "platforms": {name: _plain(stanza.settings) for name, stanza in found.platforms.items()},
-    }
-
-
 def toml(data: Mapping[str, Any]) -> str:
     """Plain data as a TOML document."""
     return "\n".join(_tables("", data)).strip()
@@ -77,36 +64,6 @@ def _load_all(context: click.Context, secret: Callable[[SecretRef], str] | None 
     import sync.platforms
 
     return load(context.obj.path, hw.TABLES, sync.platforms.PLATFORMS, secret)
-
-
-def _door(door: Door) -> dict[str, Any]:
-    parts = {name: stanza for name in PARTS if (stanza := getattr(door, name))}
-    readers = {
-        name: _plain(reader.settings) | {"card": _plain(reader.card)}
-        for name, reader in door.readers.items()
-    }
-    own = _masked(door.model_dump(mode="json", exclude={*PARTS, "readers"}))
-    devices = {name: _plain(stanza.settings) for name, stanza in parts.items()}
-    return {**own, **devices, "readers": readers}
-
-
-def _plain(settings: Strict) -> Any:
-    return _masked(settings.model_dump(mode="json", exclude_none=True))
-
-
-def _masked(value: Any) -> Any:
-    """The same without what could be a secret: hidden texts, and logins in addresses."""
-    if isinstance(value, dict):
-        return {str(name): _masked(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_masked(each) for each in value]
-    if isinstance(value, str):
-        return "****" if re.fullmatch(r"\*+", value) and len(value) > 1 else _no_login(value)
-    return value
-
-
-def _no_login(text: str) -> str:
-    return re.sub(r"(?<=://)[^/@\s]+@", "****@", text)
 
 
 def _tables(path: str, data: Mapping[str, Any]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """`doorward users`: who can log in to the console, and what they may do there."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,7 +131,7 @@ def _password(file: Path | None, *, stdin: bool) -> str:
     if file and stdin:
         raise click.UsageError("--password-file and --password-stdin exclude each other")
     if stdin:
-        return click.get_text_stream("stdin").readline().rstrip("\r\n")
+        return sys.stdin.readline().rstrip("\r\n")
     if file is None:
         return str(click.prompt("Password", hide_input=True, confirmation_prompt="Once more"))
     try:

@@ -25,7 +25,8 @@ may use what `Shown` holds and what every template knows, and nothing that is se
 - An element with `data-live` is fetched again whenever something changes: an event in the journal,
   a door, a platform, and every half minute.
 - A form with `data-part="queue"` is sent without leaving the page, and these parts (several with
-  blanks between) are shown anew. Its page must go back to where it came from.
+  blanks between) are shown anew. It must come back to where it was: `GoTo(asked.back("/people"))`,
+  with `<input type="hidden" name="back" value="/">` where that is another page.
 - A GET form with `data-search="found"` shows that part anew while somebody types.
 
 All of it works without scripts too, except that nothing changes by itself.

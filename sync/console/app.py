@@ -38,7 +38,8 @@ HEADERS = {
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    # "no-referrer" would have browsers hide the Origin of our own forms, too.
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
@@ -188,7 +189,7 @@ def _tried(page: Page, asked: Asked) -> Answer:
         return trouble("Nothing here", str(error), 404)
     except DoorwardError as error:
         if page.method == "POST":
-            return GoTo(page.home(), str(error), wrong=True)
+            return GoTo(asked.back(page.home()), str(error), wrong=True)
         return trouble("This cannot be shown now", str(error), 503)
     except Exception:
         log.exception("a page of the console failed", path=page.path)

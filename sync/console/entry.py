@@ -1,7 +1,5 @@
 """The addresses that need no session: logging in, and out."""
 
-import re
-
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -10,7 +8,7 @@ from sync.console.app import Front, trouble
 from sync.console.gate import Gate, is_form_token, key_of, one
 from sync.console.login import Doorkeeper, Entered
 from sync.console.news import News
-from sync.console.page import Shown
+from sync.console.page import LOCAL, Shown
 from sync.desk_users import Users
 
 _LARGEST = 4096  # bytes of a login
@@ -47,7 +45,7 @@ class Entry:
         entered = await self._keeper.enter(name, password, self._gate.address(request))
         if not entered.token:
             return await self._page(request, entered, name)
-        answer = RedirectResponse(_within(one(form, "next")), 303)
+        answer = RedirectResponse(_local(one(form, "next")), 303)
         self._gate.give(request, answer, entered.token)
         return answer
 
@@ -67,7 +65,7 @@ class Entry:
         self, request: Request, entered: Entered = _NOT_YET, name: str = ""
     ) -> Response:
         anybody = bool(await self._front.on_thread(self._users.all))
-        following = _within(request.query_params.get("next", ""))
+        following = _local(request.query_params.get("next", ""))
         data = {"why": entered.why, "name": name[:40], "anybody": anybody, "next": following}
         answer = self._front.shown(request, Shown("login.html", data, entered.status))
         if entered.wait:
@@ -75,6 +73,5 @@ class Entry:
         return answer
 
 
-def _within(path: str) -> str:
-    """A page of ours, whatever somebody wrote into a link."""
-    return path if re.fullmatch(r"/[a-z][\w/-]*", path, re.ASCII) else "/"
+def _local(path: str) -> str:
+    return path if LOCAL.fullmatch(path) else "/"

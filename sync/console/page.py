@@ -1,5 +1,6 @@
 """What a page of the console is made of. `sync.console` tells how they fit together."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,8 @@ from controller.errors import DoorwardError
 from sync.console.lookout import Lookout
 from sync.desk_users import Role, User
 from sync.office import Office
+
+LOCAL = re.compile(r"/(?:[a-z][\w/.-]*)?", re.ASCII)  # a page of ours, whatever a link says
 
 
 class NotThere(DoorwardError):
@@ -41,6 +44,11 @@ class Asked:
     def texts(self, name: str) -> list[str]:
         """All fields of that name: ticked boxes."""
         return self.form.get(name) or self.query.get(name) or []
+
+    def back(self, otherwise: str) -> str:
+        """The page that a form names as the one to come back to (`<input name="back">`)."""
+        named = self.text("back")
+        return named if LOCAL.fullmatch(named) else otherwise
 
     def may(self, role: str) -> bool:
         return self.user.role.reaches(Role(role))
@@ -92,8 +100,8 @@ class Page:
     """Requests of one method to one address. `role`: the least that may make them.
 
     `answer` runs on a thread and may wait for the disk and the other process. A `DoorwardError`
-    that it raises is shown: instead of the page, or, after a POST, on the page `back`, which is the
-    first part of the address if it is not given.
+    that it raises is shown: instead of the page, or, after a POST, on the page that the form names
+    as `back`, else on `back` here, else on that of the first part of the address.
     """
 
     method: str
