@@ -7,23 +7,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from controller.cache import Cache
 from controller.cards import CardFormat, card_hash, mask
-from controller.errors import ConfigError, DoorwardError, StoreError
+from controller.errors import ConfigError, StoreError
 from controller.explained import Case, decided
 from controller.files import cache_of, clock_of, journal_of, key_of
 from controller.journal import History
 from controller.knowledge import Knowledge, Past
 from controller.model import DoorRules, Facts, Mode, Now, Person, Strength
+from controller.whom import Unclear, called, exactly, shown
 from controller.wording import masked_cards
 
 if TYPE_CHECKING:
     from controller.config import Config, Stanza
 
-_SHOWN = 10  # people of whom one must be chosen
 _NO_PIN = 8  # characters; what is shorter may be typed at a keypad
-
-
-class Unclear(DoorwardError):
-    """It cannot be told whom was meant; the message says what to type."""
 
 
 class AtDoor(NamedTuple):
@@ -92,13 +88,13 @@ class Questions:
     def of_whom(self, who: str, there: AtDoor) -> list[Answer]:
         """What the door would say to a person or a card as typed; `Unclear`, `StoreError`."""
         who = who.strip()
-        if person := self._exactly(who):
+        if person := exactly(self.config, self.cache, who):
             return list(self.of_person(person, there))
         cards, without_key = self._of_card(who, there)
         if any(answer.known for answer in cards):
             return sorted(cards, key=lambda answer: not answer.known)
         try:
-            if person := self._called(who):
+            if person := called(self.cache, who):
                 return list(self.of_person(person, there))
         except StoreError:
             if not any(answer.case for answer in cards):
@@ -107,7 +103,7 @@ class Questions:
             raise without_key
         if not any(answer.case for answer in cards):
             why = "; ".join(f"{answer.whom}: {answer.obstacle}" for answer in cards)
-            raise Unclear(f"nobody is called {_shown(who)}, and it is no card here ({why})")
+            raise Unclear(f"nobody is called {shown(who)}, and it is no card here ({why})")
         return cards
 
     def of_person(self, person: Person, there: AtDoor) -> Iterator[Answer]:
@@ -125,24 +121,6 @@ class Questions:
         for case, lasts in alike.values():
             masked = masked_cards(lasts)
             yield Answer(f"{whom} with {', '.join(masked)}", case, cards=tuple(masked))
-
-    def _exactly(self, who: str) -> Person | None:
-        """Somebody written as platform/key or as a masked card."""
-        platform, slash, key = who.partition("/")
-        if slash and platform in self.config.platforms:
-            found = [f.person for f in self.cache.people(key, limit=-1)]
-            return _one([p for p in found if (p.platform, p.key) == (platform, key)], who)
-        if who.startswith(("…", "...")):
-            last = who.lstrip("….").casefold()
-            listed = self.cache.people(last, limit=-1)
-            return _one([f.person for f in listed if last in map(str.casefold, f.cards)], who)
-        return None
-
-    def _called(self, who: str) -> Person | None:
-        """The one person whose name or key is this, or has it as a part."""
-        found = [each.person for each in self.cache.people(who, limit=1000)]
-        same = [p for p in found if who.casefold() in (p.name.casefold(), p.key.casefold())]
-        return _one(same or found, who) if found else None
 
     def _of_card(self, text: str, there: AtDoor) -> tuple[list[Answer], ConfigError | None]:
         """One answer for each way in which the door's readers write cards."""
@@ -170,21 +148,6 @@ class Questions:
 
 def _decided(facts: Facts, there: AtDoor) -> Case:
     return decided(there.rules, there.mode, facts, there.now)
-
-
-def _one(found: list[Person], who: str) -> Person:
-    if not found:
-        raise Unclear(f"nobody is known as {_shown(who)}; try doorward people")
-    if len(found) > 1:
-        some = ", ".join(f"{p.name} ({p.platform}/{p.key})" for p in found[:_SHOWN])
-        more = " …" if len(found) > _SHOWN else ""
-        raise Unclear(f"{_shown(who)} could be {some}{more}; say which: platform/key")
-    return found[0]
-
-
-def _shown(who: str) -> str:
-    """As typed, unless it may be a card number."""
-    return "that" if any(c.isdigit() for c in who) else repr(who)
 
 
 def _masked(typed: str, canonical: str = "") -> str:

@@ -19,7 +19,7 @@ REASONS: dict[Reason, tuple[str, str]] = {  # what it means, what to do about it
     ),
     Reason.BLOCKED: (
         "the person or the credential is blocked",
-        "settle it at the platform or in the list that blocks it, then doorward sync",
+        "settle it where it is blocked: here (doorward cards list --blocked) or at the platform",
     ),
     Reason.NOT_YET: (
         "the membership, or every grant for this door, begins later",

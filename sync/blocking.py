@@ -22,9 +22,9 @@ HashedCard = tuple[bytes, str]  # keyed hash, last characters
 _NOBODY = Person("", "", "")
 
 
-def block_card(office: Office, number: str, why: str, author: str) -> Block:
-    """Block the card with this number, as a reader or a platform of ours writes it."""
-    card = _meant(office, number)
+def block_card(office: Office, number: str, why: str, author: str, door: str = "") -> Block:
+    """Block the card with this number, as a reader (of `door`) or a platform of ours writes it."""
+    card = _meant(office, number, door)
     return block_hash(office, card, _owner(office, card[0]), why, author)
 
 
@@ -102,12 +102,13 @@ def persons_card(office: Office, platform: str, person: str, last: str) -> Hashe
     raise ConfigError(f"{platform}/{person} has {which}{like}; they have: {known}")
 
 
-def _meant(office: Office, number: str) -> HashedCard:
+def _meant(office: Office, number: str, door: str) -> HashedCard:
     """The one card that this can stand for; the known one, if only one of them is known."""
-    readings = _readings(office, number)
-    cards = [(card_hash(office.place.key, each), _end(each)) for each in readings]
-    known = [card for card in cards if owners(office, card[0])[0]]
-    for fitting in (known, cards):
+    cards = {c: _hashed(office, c) for c in _readings(office, number, door)}
+    known = [card for card in cards.values() if owners(office, card[0])[0]]
+    # Nobody's PIN need not be blocked: what nobody has is meant as a card.
+    strange = [card for c, card in cards.items() if not c.startswith("pin:")]
+    for fitting in (known, strange):
         if len(fitting) == 1:
             return fitting[0]
         if fitting:
@@ -115,17 +116,18 @@ def _meant(office: Office, number: str) -> HashedCard:
     raise ConfigError(
         f"card {mask(number)} "
         + (
-            "can stand for more than one card; block it as: doorward cards block --person PERSON"
-            if cards
+            "can stand for more than one card; say whose it is, --person PERSON, or of which "
+            "door's reader that is the number, --door DOOR"
+            if known or strange
             else "fits no format of our readers and platforms; see: doorward cards match"
         )
     )
 
 
-def _readings(office: Office, number: str) -> list[str]:
+def _readings(office: Office, number: str, door: str = "") -> list[str]:
     """What this number can stand for, in all ways in which our readers and platforms write."""
     found = dict[str, None]()
-    for form in set(_formats(office)):
+    for form in set(_formats(office, door)):
         try:
             found[form.canonical(number)] = None
         except ValueError:
@@ -133,11 +135,14 @@ def _readings(office: Office, number: str) -> list[str]:
     return list(found)
 
 
-def _formats(office: Office) -> Iterator[CardFormat]:
+def _formats(office: Office, door: str) -> Iterator[CardFormat]:
     config = office.config
-    for door in config.doors.values():
-        yield from (reader.card.card_format() for reader in door.readers.values())
-    for stanza in config.platforms.values():
+    if door and door not in config.doors:
+        raise ConfigError(f"there is no door {door!r}; there are: {', '.join(config.doors)}")
+    for name in [door] if door else config.doors:
+        readers = config.doors[name].readers.values()
+        yield from (reader.card.card_format() for reader in readers)
+    for stanza in () if door else config.platforms.values():
         own: Iterable[object] = getattr(stanza.settings, "cards", ())
         for card in (*own, getattr(stanza.settings, "card", None)):
             if isinstance(card, CardSettings):
@@ -188,6 +193,6 @@ def _last(text: str) -> str:
     return "" if plain == "pin" else plain
 
 
-def _end(canonical: str) -> str:
+def _hashed(office: Office, canonical: str) -> HashedCard:
     whole = canonical if canonical.startswith("pin:") else canonical.partition(":")[2]
-    return mask(whole).removeprefix("…")
+    return card_hash(office.place.key, canonical), mask(whole).removeprefix("…")

@@ -45,10 +45,10 @@ class CardCommands:
         return asdict(done)
 
     def block(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
-        """Block a card by its `number`, or a person's (`platform`, `person`) by its `last`."""
+        """Block a card by its `number` (as read at `door`), or a person's by its `last`."""
         why, number = _text(request, "why") or "lost", _text(request, "number")
         if number:
-            return _told(block_card(self._office, number, why, author))
+            return _told(block_card(self._office, number, why, author, _text(request, "door")))
         platform, person, last = (_text(request, n) for n in ("platform", "person", "last"))
         return _told(block_of_person(self._office, platform, person, last, why, author))
 

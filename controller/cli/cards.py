@@ -1,4 +1,4 @@
-"""`doorward cards`: find out how cards are written, and hash them for lists."""
+"""`doorward cards`: find out how cards are written, hash them for lists, block lost ones."""
 
 import json
 import sys
@@ -9,6 +9,7 @@ import click
 
 from controller.cards import FORMS, CardFormat, hash_card, mask
 from controller.cards_match import Meeting, match_all
+from controller.cli.cards_blocked import block_command, list_command, unblock_command
 from controller.config import load
 from controller.secrets import device_key
 
@@ -17,7 +18,11 @@ OFFERED = 3
 
 @click.group()
 def cards() -> None:
-    """Find out how cards are written, and hash them for lists."""
+    """Find out how cards are written, hash them for lists, and block lost ones."""
+
+
+for command in (block_command, unblock_command, list_command):
+    cards.add_command(command)
 
 
 @cards.command("match")

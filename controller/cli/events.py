@@ -126,6 +126,12 @@ def _more(event: "Event") -> Iterator[str]:
         yield f"uses pass {event.pass_key}"
     if event.checks_in:
         yield "checks in"
+    if event.person and event.author and event.kind is not Kind.TOLD:
+        yield f"by {event.author}"
+    yield from _details(event)
+
+
+def _details(event: "Event") -> Iterator[str]:
     detail = dict(event.detail or {})
     if event.kind is Kind.TOLD:
         yield f"{detail.pop('state', '')}: {detail.pop('message', '')}"

@@ -28,9 +28,10 @@ def explain(context: click.Context, who: str, door: str, at: str | None) -> None
     A person is part of a name, platform/key, or a masked card (…B2C3); a card is what the door's
     reader would send. The answer goes by what is known now, also with --at.
     """
-    from controller.asked import AtDoor, Unclear, questions
+    from controller.asked import AtDoor, questions
     from controller.doors_now import doors_now, mode_then
     from controller.logs import configure
+    from controller.whom import Unclear
 
     configure("doorward", "critical")
     config = configured(context)

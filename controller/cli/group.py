@@ -20,6 +20,7 @@ COMMANDS = {
     "controller": "daemons",
     "demo": "demo",
     "doors": "doors",
+    "enroll": "enroll",
     "events": "events",
     "explain": "explain",
     "hw": "hw",

@@ -19,6 +19,7 @@ FaultKind = Literal[
     "hang",  # no answer while the fault lasts
     "slow",  # the answer, `piece` bytes every `gap` seconds
     "lose_answer",  # the request is carried out, then the connection dropped
+    "late_status",  # the request is carried out, then answered with `status`
 ]
 FAULT_KINDS: tuple[str, ...] = get_args(FaultKind)
 

@@ -195,6 +195,11 @@ def _status(fault: Fault, _platform: Answering, _request: Request) -> Response:
     return Response(fault.status, {"message": "simulated fault"}, headers)
 
 
+def _late_status(fault: Fault, platform: Answering, request: Request) -> Response:
+    platform.answer(request)
+    return _status(fault, platform, request)
+
+
 def _redirect(fault: Fault, _platform: Answering, _request: Request) -> Response:
     return Response(302, b"", {"Location": fault.location})
 
@@ -210,6 +215,7 @@ def _garbage(_fault: Fault, _platform: Answering, _request: Request) -> Response
 
 _INSTEAD: dict[str, Callable[[Fault, Answering, Request], Response]] = {
     "status": _status,
+    "late_status": _late_status,
     "html": _html,
     "garbage": _garbage,
     "redirect": _redirect,
