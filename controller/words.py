@@ -74,6 +74,26 @@ REASONS: dict[Reason, tuple[str, str]] = {  # what it means, what to do about it
         "shut it first, or mend its contact; doorward doors shows which",
     ),
 }
+BRIEF: dict[Reason, str] = {  # refusals in a few words, for pictures and lists
+    Reason.LOCKDOWN: "lockdown",
+    Reason.NO_CACHE: "no list of members yet",
+    Reason.UNKNOWN: "unknown card",
+    Reason.AMBIGUOUS: "card of two people",
+    Reason.BLOCKED: "blocked",
+    Reason.NOT_YET: "begins later",
+    Reason.EXPIRED: "ended",
+    Reason.NO_LABEL: "not for this door",
+    Reason.OUT_OF_HOURS: "outside their hours",
+    Reason.NO_PASS: "no pass left",
+    Reason.STALE: "platform silent for too long",
+    Reason.CLOCK: "time not sure",
+    Reason.PASSBACK: "came in just before",
+    Reason.WEAK: "too weak, or wrong PIN",
+    Reason.NO_FACTOR: "no PIN followed",
+    Reason.ALONE: "nobody came along",
+    Reason.ATTEMPTS: "too many wrong PINs",
+    Reason.INTERLOCK: "other door of the sluice open",
+}
 DESK: dict[Reason, str] = {  # what staff can do about it who have the console before them
     Reason.LOCKDOWN: "Lift the lockdown on the page Now, once it is over.",
     Reason.NO_CACHE: "No list of members was ever fetched. The page Now says what is in the way.",

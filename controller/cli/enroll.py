@@ -9,8 +9,8 @@ from controller.cli.inputs import Length, complete_doors, complete_platforms, js
 from controller.cli.output import lasting, plain, print_json
 from controller.cli.reach import cache_of, configured, known_door
 from controller.cli.whom import person_meant
-from controller.words import REASONS
 from controller.model import Reason
+from controller.words import REASONS
 
 
 @click.command()

@@ -12,7 +12,7 @@ from controller.errors import ConfigError, DoorwardError, StoreError
 from controller.files import cache_of
 from controller.model import Reason
 from controller.wording import lasting
-from controller.words import REASONS
+from controller.words import BRIEF
 from sync.attendance import CONTROLLER, Attendance, Band
 from sync.attendance_read import Present, Range, attendance
 from sync.console.charts import Item, Stretch, bands, bars, columns, heat
@@ -24,6 +24,7 @@ _DEFAULT, _LONGEST = 28, 400  # days
 _SINGLE_DAYS = 62  # of more days, whole weeks are shown
 _LONGEST_READING = 60.0  # seconds
 _MOST_BANDS = 200  # in the table; all are in the CSV
+_FEW_DAYS = 10
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _HOURS = tuple(f"{hour:02}–{(hour + 1) % 24:02}" for hour in range(24))
 _turn = threading.Lock()  # one reads at a time: the disk has other things to do
@@ -144,7 +145,7 @@ def _charts(found: Attendance, asked: Asked) -> dict[str, Any]:
         "weekly": len(found.days) > _SINGLE_DAYS,
         "refusals": bars(
             [
-                Item(_meaning(r).capitalize(), n, f"{_meaning(r)}: {n}", _meaning(r))
+                Item(_brief(r)[:1].upper() + _brief(r)[1:], n, f"{_brief(r)}: {n}", _brief(r))
                 for r, n in found.refusals
             ],
             ("reason", "refusals"),
@@ -157,25 +158,36 @@ def _charts(found: Attendance, asked: Asked) -> dict[str, Any]:
 
 def _day_items(found: Attendance) -> Iterator[Item]:
     """Persons of each day; of many days, a week's average."""
-    if len(found.days) <= _SINGLE_DAYS:
-        few = len(found.days) <= 10
-        for day in found.days:
-            named = few or not day.date.weekday()
-            label = f"{day.date.day} {day.date:%b}" if named else ""
-            words = f"{day.date:%a} {day.date.day} {day.date:%b}: {day.persons} persons"
-            yield Item(label, day.persons, words, day.date.isoformat())
+    if len(found.days) > _SINGLE_DAYS:
+        yield from _week_items(found)
         return
+    few, mondays = len(found.days) <= _FEW_DAYS, 0
+    every = 1 if len(found.days) <= 5 * 7 else 2
+    for day in found.days:
+        words = f"{day.date:%a} {day.date.day} {day.date:%b}"
+        mondays += not day.date.weekday()
+        named = not day.date.weekday() and not (mondays - 1) % every
+        label = f"{day.date:%a}" if few else _written(day.date) if named else ""
+        yield Item(label, day.persons, f"{words}: {day.persons} persons", day.date.isoformat())
+
+
+def _week_items(found: Attendance) -> Iterator[Item]:
     weeks = groupby(found.days, key=lambda day: day.date - timedelta(days=day.date.weekday()))
+    every = max(1, len(found.days) // 7 // 6)
     for place, (monday, several) in enumerate(weeks):
         counts = [day.persons for day in several]
         mean = round(sum(counts) / len(counts), 1)
-        label = f"{monday.day} {monday:%b}" if not place % 8 else ""
+        label = "" if place % every else _written(monday)
         words = f"week of {monday}: {mean:g} persons a day"
         yield Item(label, mean, words, f"week of {monday}")
 
 
-def _meaning(reason: str) -> str:
-    return REASONS[Reason(reason)][0] if reason in set(Reason) else reason
+def _written(day: date) -> str:
+    return f"{day.day} {day:%b}"
+
+
+def _brief(reason: str) -> str:
+    return BRIEF[Reason(reason)] if reason in set(Reason) else reason
 
 
 def _outages(found: Attendance, times: Times, asked: Asked) -> Any:
@@ -216,7 +228,7 @@ def _marks(found: Attendance) -> list[tuple[float, str]]:
     """Where days or weeks begin."""
     span = found.until - found.since
     days = [day.date for day in found.days]
-    shown = [d for d in days if len(days) <= 7 or not d.weekday()]
+    shown = [d for d in days if len(days) <= _FEW_DAYS or not d.weekday()]
     at = Range(found.days[0].date, found.days[0].date, found.zone)
     return [((Range(d, d, at.zone).span[0] - found.since) / span, f"{d.day} {d:%b}") for d in shown]
 
@@ -266,7 +278,7 @@ _TABLES: dict[str, tuple[tuple[str, ...], Any]] = {
     "hours": (("weekday", "hour", "entries"), _hour_rows),
     "refusals": (
         ("reason", "meaning", "refusals"),
-        lambda found: ((r, _meaning(r), n) for r, n in found.refusals),
+        lambda found: ((r, _brief(r), n) for r, n in found.refusals),
     ),
     "outages": (("what", "from", "until", "seconds", "how long"), _outage_rows),
 }

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-WIDTH = 440
-_LEFT, _RIGHT = 34, 4  # room for what is written beside
-_CELL = 20  # height of a row of the heat map
-_HEIGHT = 140  # of the columns
+WIDTH = 340
+_LEFT, _RIGHT = 32, 2  # room for what is written beside
+_CELL = 18  # height of a row of the heat map
+_HEIGHT = 120  # of the columns
 _ROW, _BAR = 34, 12  # a lying bar: with what is written above it, and alone
 _FEWEST = 1.5  # width of a band that would hardly be seen
 
@@ -87,9 +87,9 @@ def heat(
     most = max(map(max, values)) or 1
     boxes = tuple(
         Box(
-            round(_LEFT + across * x + 1, 1),
+            round(_LEFT + across * x + 0.8, 1),
             16 + _CELL * y + 1,
-            round(across - 2, 1),
+            round(across - 1.6, 1),
             _CELL - 2,
             f"{rows[y]} {columns[x]}: {value} {one}",
             round(value / most, 3),
@@ -97,7 +97,7 @@ def heat(
         for y, line in enumerate(values)
         for x, value in enumerate(line)
     )
-    texts = [Text(_LEFT - 6, 16 + _CELL * y + 14, name[:3], "end") for y, name in enumerate(rows)]
+    texts = [Text(_LEFT - 6, 16 + _CELL * y + 13, name[:3], "end") for y, name in enumerate(rows)]
     texts += [
         Text(round(_LEFT + across * x, 1), 11, columns[x][:2]) for x in range(0, len(columns), 3)
     ]
@@ -185,7 +185,7 @@ def _apart(marks: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
     """As many of them as can be written side by side; none that runs over the edge."""
     if not marks:
         return []
-    room = 62 / WIDTH
+    room = 54 / WIDTH
     gap = min((b - a for (a, _), (b, _) in pairwise(marks)), default=1.0)
     every = max(1, -(-int(room * 1000) // max(1, int(gap * 1000))))
     return [mark for mark in marks[::every] if mark[0] <= 1 - room / 2]
