@@ -1,6 +1,7 @@
 """A reception: the console's desk with a simulated Cobot, its members, a visitor and history."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -55,7 +56,9 @@ port = 0
 
 
 class Reception(Desk):
-    """Ada comes always, Ben has one pass, Cleo no card; Vera visits; somebody chose an evil name."""
+    """Ada comes always, Ben has one pass, Cleo no card, Vera visits; one chose an evil name."""
+
+    fetched = True  # else there is no platform from which anybody was ever fetched
 
     def open(self, ends: ExitStack) -> None:
         self.cobot = ends.enter_context(SimulatedCobot(self.clock.wall, token=TOKEN))
@@ -65,6 +68,27 @@ class Reception(Desk):
         self.evil = self.cobot.add_member(EVIL, UNLIMITED, cards=[CLEO])
         self.cobot.book("room-1", MONDAY, MONDAY + 2 * HOUR, visitor="Vera Visit")
         super().open(ends)
+
+    def sync(self) -> None:
+        """Fetch the roster."""
+        for line in self.office.lines.values():
+            line.pull(lambda *_: None)
+
+    def wait_until(self, true: Callable[[], object]) -> None:
+        end = time.monotonic() + PATIENCE
+        while not true():
+            assert time.monotonic() < end, "it did not come true"
+            time.sleep(0.02)
+
+    def waits(self, door: str) -> bool:
+        """Does somebody wait for a card there?"""
+        return bool(self.controller.doors.working[door].strangers._waiting)
+
+    def break_cache(self) -> None:
+        """As a card that fails would."""
+        for name in ("cache.db-wal", "cache.db-shm"):
+            (self.config.data / name).unlink(missing_ok=True)
+        (self.config.data / "cache.db").write_bytes(b"no database " * 1000)
 
     def url(self, member: Member) -> str:
         return f"/people/person?platform=loft&key={member.id}"
@@ -102,13 +126,16 @@ class Reception(Desk):
     def _configured(self) -> Config:
         (self.folder / "cobot-token").write_text(TOKEN)
         path = self.folder / "doorward.toml"
-        path.write_text(CONFIG.format(url=self.cobot.url))
+        text = CONFIG.format(url=self.cobot.url)
+        begin, end = text.index("[platforms.loft]"), text.index("[http]")
+        path.write_text(text if self.fetched else text[:begin] + text[end:])
         return load(path, TABLES, PLATFORMS)
 
 
 @contextmanager
-def reception(folder: Path) -> Iterator[Reception]:
+def reception(folder: Path, *, fetched: bool = True) -> Iterator[Reception]:
     with ExitStack() as ends:
         built = Reception(folder)
+        built.fetched = fetched
         built.open(ends)
         yield built

@@ -13,7 +13,7 @@ from controller.files import cache_of, journal_of
 from controller.model import Grant, Holder, Now, Pass, Person, Recorded, Visit
 from controller.passes import current_visit, remaining
 from controller.wording import masked_cards
-from controller.words import REASONS, grant_in_words, hours_in_words
+from controller.words import BRIEF, grant_in_words, hours_in_words
 from sync import desk_blocks
 from sync.console.explaining import DoorSays, at_each_door
 from sync.console.page import Answer, Asked, NotThere, Page, Shown
@@ -90,7 +90,7 @@ def person(asked: Asked) -> Answer:
             "hours_in_words": hours_in_words,
             "events": events,
             "events_trouble": events_trouble,
-            "meaning": {reason.value: words for reason, (words, _) in REASONS.items()},
+            "brief": {reason.value: words for reason, words in BRIEF.items()},
             "door_names": {name: door.name for name, door in config.doors.items()},
             "strangers": _strangers(asked),
             "progress": asked.lookout.enrolments.of(*whom[:2]),
