@@ -26,6 +26,8 @@ data = "data"
 run = "run"
 [clock]
 trust = "always"
+[http]
+port = 0
 [doors.front]
 name = "Front door"
 admits = ["plan:*", "type:*"]

@@ -28,6 +28,8 @@ _CONFIG = """
 [site]
 data = "data"
 run = "run"
+[http]
+console = false
 [doors.front]
 admits = ["plan:*"]
 lock = {{ driver = "sim" }}

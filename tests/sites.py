@@ -7,6 +7,9 @@ CONFIG = """
 data = "data"
 run = "run"
 
+[http]
+console = false
+
 [doors.front]
 admits = ["*"]
 lock = { driver = "sim" }

@@ -26,6 +26,9 @@ simulated = true
 [sync]
 every = "1m"
 
+[http]
+port = 0
+
 """
 _ADMITS = {
     "front": '["harbour/plan:*", "gym/door:front-01", "keyholders/*"]',

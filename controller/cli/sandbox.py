@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from socket import create_server
 from types import TracebackType
 from typing import IO, Any
 
@@ -18,6 +19,7 @@ from controller.errors import DoorwardError, NotRunning, StoreError, Unavailable
 from sync.simulator.town import PORT
 
 PATIENCE = 30.0  # seconds
+CONSOLE = 8460  # the port of the console, if nobody has it
 _LOOK = 0.05  # seconds between looks
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PLATFORMS = {"harbour", "gym", "keyholders"}
@@ -72,13 +74,17 @@ class Sandbox:
         """Ask the simulated platforms something, or play fate with them."""
         return ask(self.places.town, {"do": do, **more})
 
+    def console(self) -> str:
+        """Where the console listens."""
+        return str(ask(self.places.run / "sync.sock", {"do": "status"})["http"].get("url", ""))
+
     def urls(self) -> dict[str, str]:
         """Where each simulated platform listens."""
         return {each["platform"]: each["url"] for each in self.town("status")["platforms"]}
 
     def furnish(self, urls: Mapping[str, str]) -> None:
         """Write what the two daemons are to find."""
-        self.places.write(urls)
+        self.places.write(urls, _free(CONSOLE))
 
     def start_daemon(self, command: str) -> None:
         """`controller` or `syncd`."""
@@ -129,6 +135,15 @@ def end_on_signals() -> None:
     """Let every signal that ends a program do so by KeyboardInterrupt."""
     for number in _ENDING:
         signal.signal(number, signal.default_int_handler)
+
+
+def _free(port: int) -> int:
+    """The same if nobody listens there, else 0."""
+    try:
+        with create_server(("127.0.0.1", port)):
+            return port
+    except OSError:
+        return 0
 
 
 def _answers(socket: Path) -> bool:

@@ -26,6 +26,9 @@ simulated = true                 # `doorward sim clock +1d` brings tomorrow
 [sync]
 every = "1m"
 
+[http]
+port = @PORT@
+
 [doors.front]
 name = "Front door"
 admits = ["harbour/plan:*", "harbour/resource:*", "gym/door:front-01", "keyholders/*"]
@@ -140,9 +143,12 @@ class Places:
                 part.unlink()
         (self.run / OFFSET).unlink(missing_ok=True)
 
-    def write(self, urls: Mapping[str, str]) -> None:
-        """Write configuration, keys and the list of keyholders; `urls` of the platforms."""
-        text = _CONFIGURATION.replace("@ZONE@", ZONE)
+    def write(self, urls: Mapping[str, str], console: int = 0) -> None:
+        """Write configuration, keys and the list of keyholders.
+
+        `urls` of the platforms; `console`: its port, 0 for any that is free.
+        """
+        text = _CONFIGURATION.replace("@ZONE@", ZONE).replace("@PORT@", str(console))
         for name, url in urls.items():
             text = text.replace(f"@{name.upper()}@", url)
         self.config.write_text(text)

@@ -87,9 +87,15 @@ def lockdown(asked: Asked) -> Answer:
             failed.append(f"{door.name}: {error}")
     if failed:
         return GoTo("/doors", f"Not done everywhere. {' '.join(failed)}", wrong=True)
-    names = ", ".join(door.name for door in chosen) or "No door"
-    words = "back to normal" if lifting else "in lockdown: nobody gets in from outside"
-    return GoTo("/doors", f"{names}: {words}.")
+    return GoTo("/doors", _all_in_words([door.name for door in chosen], lifting=lifting))
+
+
+def _all_in_words(names: list[str], *, lifting: bool) -> str:
+    if not names:
+        return "No door was in lockdown; nothing was changed."
+    verb = "is" if len(names) == 1 else "are"
+    how = "back to normal" if lifting else "in lockdown: nobody gets in from outside"
+    return f"{' and '.join(names)} {verb} {how}."
 
 
 def _door(asked: Asked) -> DoorView:

@@ -119,7 +119,9 @@ def _clock(found: Found, config: Config) -> Part:
         then = "Whoever comes within hours or on a pass is refused" if refused else "People come in"
         words = f"The time is only a guess since the power came back. {then}."
         return Part("bad" if refused else "warn", "Clock", words, f"{_WHO}: it needs the internet.")
-    return Part("good", "Clock", "Right" if trust == "synchronized" else "Kept by this machine")
+    return Part(
+        "good", "Clock", "The time is right" if trust == "synchronized" else "Kept by this machine"
+    )
 
 
 def _disk(found: Found) -> Part:

@@ -78,6 +78,8 @@ def said(recorded: Recorded, names: Mapping[str, str]) -> Said:
 
 def reason_in_words(reason: str) -> str:
     """`no pass is left`; the word itself if it is none of ours."""
+    if reason == Reason.UNKNOWN:
+        return "nobody’s card"
     try:
         return REASONS[Reason(reason)][0]
     except (ValueError, KeyError):
@@ -106,7 +108,8 @@ def _access(event: Event, detail: Mapping[str, Any]) -> tuple[str, str, str]:
 def _why(event: Event, detail: Mapping[str, Any]) -> str:
     """What else is worth knowing, shortly."""
     if event.kind is Kind.ACCESS and event.reason == Reason.UNKNOWN:
-        return f"nobody’s card, {event.card}" if event.card else "nobody’s card"
+        words = reason_in_words(event.reason)
+        return f"{words}, {event.card}" if event.card else words
     if event.kind is Kind.ACCESS and event.reason != Reason.GRANTED:
         return reason_in_words(event.reason)
     return str(detail.get("why", ""))
