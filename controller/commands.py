@@ -177,8 +177,8 @@ class DoorCommands:
         return waiting.card(seconds, fresh=request.get("fresh") is True)
 
     def note(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
-        """`sync` says what staff did with cards; kept as events, with their author."""
-        tickets = [self._journal.append(_noted(item)) for item in request["items"]]
+        """`sync` says what staff did with cards; kept as events, with their author and its own."""
+        tickets = [self._journal.append(_noted(item, author)) for item in request["items"]]
         if tickets and not tickets[-1].wait(5.0):
             raise DoorwardError("the journal does not take entries at present")
         return {"noted": len(tickets)}
@@ -231,11 +231,13 @@ class DoorCommands:
         return {"card": shown.masked, "age": round(now - shown.at, 1)} if shown else None
 
 
-def _noted(item: dict[str, Any]) -> Event:
+def _noted(item: dict[str, Any], peer: str) -> Event:
     kind = Kind(item["kind"])
     if kind not in _NOTED:
         raise ConfigError(f"{kind.value} is nothing that sync can say")
     door, platform, person, name, card, author = (str(item.get(n, "")) for n in _NOTE_TEXTS)
+    if author != peer and not author.endswith(f"through {peer}"):
+        author = f"{author}, through {peer}" if author else peer
     detail = dict(item.get("detail") or {})
     return Event(kind, door, "", platform, person, name, card, author=author, detail=detail)
 

@@ -12,7 +12,7 @@ import pwd
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,9 @@ def ask(path: Path, request: Request, *, timeout: float | None = 10.0) -> Answer
     return answer
 
 
-def converse(path: Path, request: Request, *, timeout: float | None = 10.0) -> Iterator[Answer]:
+def converse(
+    path: Path, request: Request, *, timeout: float | None = 10.0
+) -> Generator[Answer, None, None]:
     """The same, with every answer as it comes; `timeout` seconds for each."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)

@@ -38,17 +38,21 @@ def block_of_person(
 
 
 def block_hash(office: Office, card: HashedCard, whom: Person, why: str, author: str) -> Block:
-    """From now on it opens nothing here; a card that is blocked already stays so."""
+    """From now on it opens nothing here; a card that is blocked already stays as it was.
+
+    Raises `StoreError` if it is not in force yet; the same again tries again.
+    """
     desk = _desk(office)
     hashed, last = card
     now = office.clock.wall()
     block = Block(hashed, last, whom.platform, whom.key, whom.name, why, now, author)
-    if desk_blocks.add(desk, block):
-        office.enforce_blocks()
-        _note(office, Kind.CARD_BLOCKED, block, author)
-        log.warning("card blocked", card=block.masked, name=block.name, author=author)
-        return block
-    return next(each for each in desk_blocks.listed(desk) if each.hash == hashed)
+    fresh = desk_blocks.add(desk, block)
+    office.enforce_blocks()
+    if not fresh:
+        return next(each for each in desk_blocks.listed(desk) if each.hash == hashed)
+    _note(office, Kind.CARD_BLOCKED, block, author)
+    log.warning("card blocked", card=block.masked, person=block.person, author=author)
+    return block
 
 
 def unblock(
@@ -73,7 +77,7 @@ def unblock(
     desk_blocks.remove(desk, block.hash)
     office.enforce_blocks()
     _note(office, Kind.CARD_UNBLOCKED, block, author)
-    log.warning("card unblocked", card=block.masked, name=block.name, author=author)
+    log.warning("card unblocked", card=block.masked, person=block.person, author=author)
     return block
 
 

@@ -1,13 +1,15 @@
 """A card nobody knows, shown at a door, becomes somebody's: at the platform and at the doors.
 
 Used by sync.sock and, in process, by the console. What is said on the way are JSON objects with
-`say`: `waiting` (`door`, `left` seconds), `taken` (a card that is not it: `card`, `reason`, `name`,
-`platform`), `card` (`card`, `age` seconds), `registering` (`platform`), and `by_hand` (`entry`):
-what staff must enter where, with the card's number, for their eyes and no log's. Everything else
-holds masked cards only. Whatever `say` raises ends it before anything is written.
+`say`: `not_written` (`platform`: it will end in `by_hand`), `waiting` (`door`, `left` seconds),
+`taken` (a card that is not it: `card`, `reason`, `name`, `platform`, `person`), `card` (`card`,
+`age` seconds), `registering` (`platform`, `card`), and `by_hand` (`entry`): what staff must enter
+where, with the card's number, for their eyes and no log's. All else holds masked cards only.
+Whatever `say` raises ends it before anything is written.
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +17,7 @@ import structlog
 
 from controller.cards import card_hash, mask
 from controller.control import Say, converse
-from controller.errors import ConfigError, DoorwardError
+from controller.errors import ConfigError, DoorwardError, Unavailable
 from controller.model import Kind, Person
 from controller.question import Question
 from sync.blocking import block_hash, owners, persons_card
@@ -69,6 +71,8 @@ def enroll(
     (platform,) = named(office, [platform])
     line, whom = office.lines[platform], _known(office, platform, person)
     old = persons_card(office, platform, person, replaces) if replaces else None
+    if not line.platform.capabilities.enrols:
+        say({"say": "not_written", "platform": platform})
     canonical = _card_at(office, door, author, say, seconds, fresh=fresh)
     with office.enrolling:
         done = _register(office, line, whom, canonical, say)
@@ -110,16 +114,16 @@ def _card_at(
     """The card from the controller; what it says meanwhile is passed on."""
     request: dict[str, Any] = {"do": "enroll", "door": door, "seconds": seconds, "fresh": fresh}
     request["on_behalf"] = author
-    answers = converse(office.config.run / "door.sock", request, timeout=_SILENCE)
-    for answer in answers:
-        if "card" in answer and answer.get("ok"):
-            canonical = str(answer["card"])
-            if canonical.startswith("pin:"):
-                raise DoorwardError("that is a PIN, and PINs are not enrolled at a door")
-            say({"say": "card", "card": _masked(canonical), "age": answer["age"]})
-            return canonical
-        say(answer)
-    raise AssertionError("a conversation ends with an answer or an error")
+    answer: dict[str, Any] = {}
+    with closing(converse(office.config.run / "door.sock", request, timeout=_SILENCE)) as answers:
+        for answer in answers:
+            if "say" in answer:
+                say(answer)
+    canonical = str(answer["card"])
+    if canonical.startswith("pin:"):
+        raise DoorwardError("that is a PIN, and PINs are not enrolled at a door")
+    say({"say": "card", "card": _masked(canonical), "age": answer["age"]})
+    return canonical
 
 
 def _register(office: Office, line: Line, whom: Person, canonical: str, say: Say) -> _Done:
@@ -161,6 +165,11 @@ def _written(line: Line, whom: Person, canonical: str, say: Say) -> str:
         raise DoorwardError(f"{whom.platform}: cards cannot be registered there from here")
     try:
         return platform.register_card(whom.key, canonical)
+    except Unavailable as error:
+        if error.maybe_sent:
+            raise
+        why = "Nothing was registered: enrol the same card again when the line is back"
+        raise Unavailable(f"{error}. {why}", retry_after=error.retry_after) from error
     except ByHand as error:
         say({"say": "by_hand", "entry": f"For {whom.name}. {error.entry}"})
         raise ByHand(

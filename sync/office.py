@@ -67,7 +67,7 @@ class Office:
             self.ledger = self._open_ledger()
             self._ends.callback(self._close_ledger)
             self._open_desk()
-            self.enforce_blocks()
+            self._blocks_as_before()
             for name, stanza in config.platforms.items():
                 self._add(name, stanza)
         self.live = Live(self.lines, self.clock)
@@ -131,14 +131,13 @@ class Office:
                 desk_notes.forget(self.desk, waiting[-1][0])
 
     def enforce_blocks(self) -> None:
-        """Bring the cards blocked here into the cache. Without desk.db those in it stay."""
-        try:
-            if self.desk:
-                blocks = desk_blocks.listed(self.desk)
-                self.ledger.block(desk_blocks.OWNER, [block.hash for block in blocks])
-        except StoreError as error:
-            # A damaged cache is found by whoever writes to it next, and begun anew.
-            log.critical("cards blocked here are not all in force", error=str(error))
+        """Bring the cards blocked here into the cache. Without desk.db those in it stay.
+
+        Raises `StoreError`.
+        """
+        if self.desk:
+            blocks = desk_blocks.listed(self.desk)
+            self.ledger.block(desk_blocks.OWNER, [block.hash for block in blocks])
 
     def person(self, platform: str, key: str) -> list[Person]:
         """This person as the cache knows them: one, or nobody. Raises `StoreError`."""
@@ -156,7 +155,7 @@ class Office:
         kept = set_aside(self.place.cache, self.clock.wall())
         log.critical("cache.db is damaged: set aside, fetching everything anew", kept=str(kept))
         self.ledger = self._open_ledger()
-        self.enforce_blocks()
+        self._blocks_as_before()
         for name, line in self.lines.items():
             line.note_failure = self.ledger.failed
             self._pushers[name] = Pusher(line, self.ledger)
@@ -192,6 +191,13 @@ class Office:
             log.critical("no console, no API: desk.db cannot be used", error=str(error))
             return
         self._ends.callback(self.desk.close)
+
+    def _blocks_as_before(self) -> None:
+        try:
+            self.enforce_blocks()
+        except StoreError as error:
+            # A damaged cache is found by whoever writes to it next, and begun anew.
+            log.critical("cards blocked here are not all in force", error=str(error))
 
     def _close_ledger(self) -> None:
         self.ledger.close()  # perhaps another one than at first

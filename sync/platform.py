@@ -33,7 +33,7 @@ class Capabilities:
     bookings_ahead: bool = False
     live_cards: bool = False  # `ask` can say whose card one is
     live_people: bool = False  # `ask` can say how one person stands
-    enrols: bool = False  # it can be told whose a card is: it is `Enrolling`, and `live_people`
+    enrols: bool = False  # `register_card` can write; then `ask` can say how one person stands
 
 
 class Word(StrEnum):
@@ -216,7 +216,8 @@ class Enrolling(Protocol):
     def register_card(self, person: str, canonical: str) -> str:
         """Make this card this person's, in addition to those they have; returns where it stands.
 
-        Once: it reads before it writes, and again when in doubt. Raises `Taken`.
+        Once: it reads before it writes, and again when in doubt; an error that still says
+        `maybe_sent` could not be settled. Raises `Taken`.
         """
 
     def remove_card(self, person: str, hashed: bytes) -> str:

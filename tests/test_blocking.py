@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.cli.reach import own_name
 from controller.config import load
 from controller.daemon import Controller
 from controller.errors import ConfigError, StoreError
@@ -117,14 +118,15 @@ def test_of_several_one_must_be_named(place: House, ada: Member) -> None:
 
 
 def test_who_did_it_is_in_the_journal(place: House, ada: Member) -> None:
-    block_card(place.office, ADA, "lost", "ida, through doorward")
+    block_card(place.office, ADA, "lost", f"ida, through {own_name()}")
     block_card(place.office, ADA, "stolen", "pim")
     assert [block.why for block in blocked(place.office)] == ["lost"]
     unblock(place.office, "pim", number=ADA)
     done, undone = (each.event for each in place.events(Kind.CARD_BLOCKED, Kind.CARD_UNBLOCKED))
-    assert (done.kind, done.author) == (Kind.CARD_BLOCKED, "ida, through doorward")
+    us = own_name()
+    assert (done.kind, done.author) == (Kind.CARD_BLOCKED, f"ida, through {us}")
     assert (done.name, done.card, done.detail) == ("Ada Ruiz", "…0011", {"why": "lost"})
-    assert (undone.kind, undone.author) == (Kind.CARD_UNBLOCKED, "pim")
+    assert (undone.kind, undone.author) == (Kind.CARD_UNBLOCKED, f"pim, through {us}")
 
 
 def test_a_number_that_can_be_several_cards_is_not_guessed(place: House, ada: Member) -> None:
@@ -172,7 +174,7 @@ def test_without_the_controller_it_is_blocked_and_the_journal_hears_later(tmp_pa
             reader = JournalReader(config.data / "journal.db")
             events = reader.events(kinds=(Kind.CARD_BLOCKED,))
             reader.close()
-        assert [each.event.author for each in events] == ["ida"]
+        assert [each.event.author for each in events] == [f"ida, through {own_name()}"]
     finally:
         office.close()
 

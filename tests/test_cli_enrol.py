@@ -1,6 +1,7 @@
 """Staff at a terminal: `doorward enroll`, `cards block`, `unblock` and `list`."""
 
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,8 @@ class TestBlocking:
         assert "0123456789" not in told.all
         done = place.do("cards", "block", "0123456789", "--door", "front")
         assert done.out == "Card …CD15 is blocked and opens nothing here.\n"
+        assert place.do("cards", "unblock", "…BEEF").code == 3
+        assert place.do("cards", "unblock", "…CD15").code == 0
 
     def test_a_pin_is_blocked_by_whose_it_is(self, place: Hall) -> None:
         assert "Card PIN of Pim Pin" in place.do("cards", "block", "--person", "Pim").out
@@ -150,6 +153,12 @@ class TestBlocking:
         assert front.catch_up(5)
         assert front.last
         assert front.last[1].reason.value == BLOCKED
+
+    def test_a_number_can_be_kept_out_of_the_shells_history(
+        self, place: Hall, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sys.stdin", StringIO(f"{ADA}\n"))
+        assert "Ada Ruiz" in place.do("cards", "block", "-").out
 
     def test_something_must_be_said(self, place: Hall) -> None:
         assert place.do("cards", "block").code == 2

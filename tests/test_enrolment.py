@@ -4,11 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from controller.cli.reach import own_name
+from controller.control import Refused, ask
 from controller.errors import DoorwardError, Unavailable
-from controller.model import Kind
+from controller.model import Kind, Mode
+from sync.blocking import block_card
 from sync.platform import ByHand, Taken
 from sync.simulator.server import Fault
 from tests.enrolments import ADA, BEN, NEW, Desk, desk_house, posts, tokens
+from tests.lives import live_house
 
 FIELD = "field:Card"
 UNKNOWN, TOKENS = "denied_unknown_credential", "/api/check_in_tokens"
@@ -60,7 +64,8 @@ class TestACardIsEnrolled:
             Desk(place, ben).result()
             (recorded,) = place.events(Kind.CARD_ENROLLED)
             event = recorded.event
-            assert (event.door, event.author, event.name) == ("front", "ida", "Ben Ode")
+            assert (event.door, event.name) == ("front", "Ben Ode")
+            assert event.author == f"ida, through {own_name()}"
             assert (event.platform, event.person, event.card) == ("loft", ben.id, "…002A")
             assert event.detail == {"where": "its check-in tokens"}
             (watched,) = place.events(Kind.WATCHED)
@@ -143,6 +148,28 @@ class TestACardThatIsSomebodys:
             assert tokens(place, ben) == [NEW]
             assert len(place.events(Kind.CARD_ENROLLED)) == 1
 
+    def test_a_blocked_card_is_told_and_no_blocked_card_is_given(self, tmp_path: Path) -> None:
+        with desk_house(tmp_path) as (place, _, ben):
+            place.scan("front", NEW)
+            block_card(place.office, NEW, "found", "ida", "front")
+            desk = Desk(place, ben).waits()
+            place.scan("front", NEW)
+            place.scan("front", BEN)
+            assert desk.result().card == "…0012"
+            told = [(each["reason"], each["name"]) for each in desk.says("taken")]
+            assert told == [("denied_credential_disabled", "")] * 2
+
+    def test_in_a_lockdown_the_desk_hears_why(self, tmp_path: Path) -> None:
+        with desk_house(tmp_path) as (place, _, ben):
+            door = place.controller.doors.working["front"]
+            door.set_mode(Mode.LOCKDOWN, None, "ida")
+            desk = Desk(place, ben).waits()
+            place.scan("front", NEW)
+            door.set_mode(Mode.NORMAL, None, "ida")
+            place.scan("front", BEN)
+            desk.result()
+            assert [each["reason"] for each in desk.says("taken")] == ["denied_deny_all"]
+
     def test_a_pin_typed_meanwhile_is_no_card(self, tmp_path: Path) -> None:
         with desk_house(tmp_path) as (place, _, ben):
             keypad = place.controller.doors.working["front"].parts.readers["main"].reader
@@ -158,7 +185,7 @@ class TestThePlatformIsUnwell:
         with desk_house(tmp_path) as (place, _, ben):
             place.scan("front", NEW)
             place.cobot.cut()
-            with pytest.raises(Unavailable):
+            with pytest.raises(Unavailable, match="Nothing was registered: enrol the same card"):
                 Desk(place, ben).result()
             assert place.events(Kind.CARD_ENROLLED) == []
             place.cobot.mend()
@@ -179,7 +206,7 @@ class TestThePlatformIsUnwell:
         with desk_house(tmp_path) as (place, _, ben):
             place.scan("front", NEW)
             place.cobot.fault = Fault("status", TOKENS, times=1, method="POST", status=500)
-            with pytest.raises(Unavailable, match="Cobot answers 500"):
+            with pytest.raises(Unavailable, match=r"Cobot answers 500\. Nothing was registered"):
                 Desk(place, ben).result()
             assert tokens(place, ben) == []
             Desk(place, ben).result()
@@ -209,12 +236,13 @@ class TestThePlatformIsUnwell:
             place.sync()
             assert place.scan("front", NEW) == "granted"
 
-    def test_its_words_never_repeat_the_number(self, tmp_path: Path) -> None:
+    def test_what_it_refuses_is_told_in_its_words(self, tmp_path: Path) -> None:
         with desk_house(tmp_path) as (place, _, ben):
             place.scan("front", NEW)
             place.cobot.fault = Fault("status", TOKENS, method="POST", status=422)
             with pytest.raises(DoorwardError, match="Cobot refuses the card: simulated fault"):
                 Desk(place, ben).result()
+            assert place.scan("front", NEW) == UNKNOWN
 
 
 class TestByHand:
@@ -281,6 +309,23 @@ class TestReplacing:
             assert "no card that ends in BEEF; they have: …0011" in refusal
 
 
+def test_the_journal_hears_later_of_what_was_done_as_the_controller_ended(tmp_path: Path) -> None:
+    with desk_house(tmp_path) as (place, _, ben):
+        place.scan("front", NEW)
+        socket = place.config.run / "door.sock"
+
+        def say(told: dict[str, object]) -> None:
+            if told["say"] == "registering":
+                socket.rename(tmp_path / "away")
+
+        assert Desk(place, ben, say=say).result().to_do == ()
+        assert place.events(Kind.CARD_ENROLLED) == []
+        (tmp_path / "away").rename(socket)
+        place.office.note_settled()
+        place.office.note_settled()
+        assert len(place.events(Kind.CARD_ENROLLED)) == 1
+
+
 def test_whoever_went_away_enrols_nothing(tmp_path: Path) -> None:
     with desk_house(tmp_path) as (place, _, ben):
         place.scan("front", NEW)
@@ -303,10 +348,26 @@ def test_somebody_unknown_and_a_door_that_is_not_there(tmp_path: Path) -> None:
         assert "at most 120" in Desk(place, ada, seconds=121.0).refusal()
 
 
+def test_a_door_that_asks_the_platforms_holds_what_they_do_not_know(tmp_path: Path) -> None:
+    with live_house(tmp_path, live="unknown") as place:
+        ben = place.member("Ben Ode", BEN)
+        assert place.scan("front", BEN) == "granted"
+        assert place.scan("front", NEW) == UNKNOWN
+        assert Desk(place, ben).result().card == "…002A"
+        assert place.scan("front", NEW) == "granted"
+
+
+def test_sync_can_note_what_staff_did_with_cards_and_nothing_else(tmp_path: Path) -> None:
+    with desk_house(tmp_path) as (place, _, _):
+        for kind in ("access", "unlocked_by_hand", "check_in_settled"):
+            request = {"do": "note", "items": [{"kind": kind, "door": "front"}]}
+            with pytest.raises(Refused, match="is nothing that sync can say"):
+                ask(place.config.run / "door.sock", request)
+        assert place.events(Kind.ACCESS) == []
+
+
 def stranger(place: object) -> dict[str, object] | None:
     """The unknown card of the front door, as `status` shows it."""
-    from controller.control import ask
-
     status = ask(place.config.run / "door.sock", {"do": "status"})  # type: ignore[attr-defined]
     found: dict[str, object] | None = status["doors"][0]["stranger"]
     return found

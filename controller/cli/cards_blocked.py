@@ -52,7 +52,9 @@ def block_command(context: click.Context, card: str, person: str, door: str, why
 def unblock_command(context: click.Context, card: str, person: str) -> None:
     """Take back a block: CARD and --person as for `block`."""
     config = configured(context)
-    done = at_desk(context, config, {"do": "unblock", **_meant(config, card, person)})
+    ended = _is_end(card) and not person  # whoever had it may be known no longer
+    meant = {"last": card} if ended else _meant(config, card, person)
+    done = at_desk(context, config, {"do": "unblock", **meant})
     if context.obj.json:
         print_json(_as_data(done))
     else:
@@ -88,14 +90,17 @@ def _meant(config: "Config", card: str, person: str) -> dict[str, str]:
     """How sync.sock is told which card is meant."""
     if card == "-":
         card = sys.stdin.readline().strip()
-    masked = card.startswith(("…", "..."))
     if not card and not person:
         raise click.UsageError("say which: its number, or --person")
-    if not person and not masked:
+    if not person and not _is_end(card):
         return {"number": card}
     with cache_of(config) as cache:
         whom = person_meant(config, cache, person or card)
     return {"last": card, **_key(whom.platform, whom.key)}
+
+
+def _is_end(card: str) -> bool:
+    return card.startswith(("…", "..."))
 
 
 def _print_blocked(context: click.Context, rows: list[dict[str, Any]]) -> None:

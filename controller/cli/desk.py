@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from controller.config import Config
 
 Say = Callable[[dict[str, Any]], None]
-_SILENCE = 90.0  # seconds between two answers; a platform may take half a minute
+_SILENCE = 120.0  # seconds between two answers; somebody else's enrolment may come first
 
 
 def at_desk(

@@ -1,5 +1,6 @@
 """`doorward enroll`: the next card nobody knows, shown at a door, becomes a person's."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -79,25 +80,30 @@ class Progress:
         self._name, self._waits = name, False
 
     def __call__(self, told: dict[str, Any]) -> None:
+        if told["say"] == "waiting":
+            if self._waits:
+                return
+            self._waits = True
         for line in self._lines(told):
             click.echo(plain(line), err=True)
 
-    def _lines(self, told: dict[str, Any]) -> list[str]:
+    def _lines(self, told: dict[str, Any]) -> Iterator[str]:
         match told["say"]:
-            case "waiting" if not self._waits:
-                self._waits = True
+            case "waiting":
                 left = lasting(told["left"])
-                return [f"Hold the card for {self._name} to a reader of {told['door']} ({left}) …"]
+                yield f"Hold the card for {self._name} to a reader of {told['door']} ({left}) …"
+            case "not_written":
+                yield f"{told['platform']} cannot be written from here: what to enter follows."
             case "taken":
-                return [_taken(told)]
+                yield _taken(told)
             case "card":
                 ago = f", shown {lasting(told['age'])} ago" if told["age"] >= 1 else ""
-                return [f"Card {told['card']}{ago}."]
+                yield f"Card {told['card']}{ago}."
             case "registering":
-                return [f"Registering it at {told['platform']} …"]
+                yield f"Registering it at {told['platform']} …"
             case "by_hand":
-                return ["To be entered by hand, shown this once:", f"  {told['entry']}"]
-        return []
+                yield "To be entered by hand, shown this once:"
+                yield f"  {told['entry']}"
 
 
 def _taken(told: dict[str, Any]) -> str:

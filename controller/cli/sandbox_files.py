@@ -138,7 +138,7 @@ class Places:
 
     def begin_anew(self) -> None:
         """Forget what the doors of an earlier sandbox did: its platforms have forgotten it too."""
-        for database in ("cache.db", "journal.db"):
+        for database in ("cache.db", "journal.db", "desk.db"):
             for part in self.data.glob(f"{database}*"):
                 part.unlink()
         (self.run / OFFSET).unlink(missing_ok=True)

@@ -21,6 +21,7 @@ _TRY = (
     ("doorward users add ME --role admin", "then log in to the console"),
     (f"doorward sim scan front {NORA.card}", f"{NORA.name} comes in"),
     (f"doorward sim scan front {STRANGER.card}", "nobody's card"),
+    ("doorward enroll Nora --door front", f"... which becomes {NORA.name}'s"),
     (f"doorward sim scan gym {TOVE.card}", f"{TOVE.name} trains"),
     (f"doorward explain {IDRIS.card} studio", "why, or why not"),
     ("doorward events --follow", "what happens, as it happens"),

@@ -17,7 +17,7 @@ def person_meant(config: "Config", cache: "Cache", who: str, platform: str = "")
 
     who = who.strip()
     try:
-        if found := exactly(config, cache, who):
+        if (found := exactly(config, cache, who)) and platform in ("", found.platform):
             return found
         return called(cache, who, platform) or one([], who)
     except Unclear as error:

@@ -41,7 +41,10 @@ class Registry:
             try:
                 self._write(place, member, text)
             except (BadReply, Unavailable) as error:
-                if not error.maybe_sent or not self._arrived(member, canonical):
+                if not error.maybe_sent:
+                    raise
+                if not self._arrived(member, canonical):
+                    error.maybe_sent = False
                     raise
         return _named(place)
 
