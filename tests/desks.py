@@ -2,29 +2,35 @@
 
 import re
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import httpx
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from controller.config import Config, load
-from controller.control import Server
+from controller.control import Server, ask
 from controller.daemon import Controller
+from controller.journal_read import JournalReader
+from controller.model import Kind, Recorded
 from hw import TABLES
 from hw.sim import SimReader
 from sync.commands import SyncCommands
+from sync.console.gate import Gate
 from sync.desk_users import Role, Users
 from sync.inbound_server import InboundServer
 from sync.office import Office
-from sync.passwords import hashed
 from sync.platforms import PLATFORMS
 from sync.sites import sites
-from tests.lives import MovingClock
+from tests.lives import MovingClock, until
 from tests.worlds import PATIENCE
 
 PASSWORD = "three plain words"
-_HASHED = hashed(PASSWORD)
+# As `sync.passwords` makes them, and not as slow.
+HASHED = Argon2id(
+    salt=bytes(16), length=32, iterations=1, lanes=1, memory_cost=64
+).derive_phc_encoded(PASSWORD.encode())
 
 CONFIG = """
 [site]
@@ -64,7 +70,8 @@ class Desk:
     def open(self, ends: ExitStack) -> None:
         self._ends = ends
         self.config = self._configured()
-        self.controller = ends.enter_context(Controller(self.config, self.clock))
+        self._controlling = ends.enter_context(ExitStack())
+        self.controller = self._controlling.enter_context(Controller(self.config, self.clock))
         self.office = Office(self.config, threading.Event(), self.clock)
         ends.callback(self.office.close)
         assert self.office.desk
@@ -73,13 +80,14 @@ class Desk:
         ends.callback(self.socket.close)
         self.server = InboundServer(self.config.http, (), sites=sites(self.office))
         self.server.open()
+        self.office.listening = {"url": self.server.url, "failure": ""}
         ends.callback(self.server.close)
         ends.callback(self.office.stopping.set)
         for line in self.office.lines.values():
             line.pull(lambda *_: None)
 
     def user(self, name: str, role: Role) -> None:
-        self.users.add(name, role, _HASHED, "tests", self.clock.wall())
+        self.users.add(name, role, HASHED, "tests", self.clock.wall())
 
     def browser(self, name: str = "", role: Role | str = Role.STAFF) -> "Browser":
         """Somebody at the desk, logged in if a name is given; they get a user if they need one."""
@@ -87,8 +95,16 @@ class Desk:
             self.user(name, Role(role))
         made = self._ends.enter_context(Browser(self.server.url))
         if name:
-            assert made.login(name).status_code == 303
+            made.cookies.set("doorward", self.session(name))
         return made
+
+    def session(self, name: str) -> str:
+        """The token of a session, as a login makes one."""
+        return Gate(self.config.http, self.users, self.clock).begin(name, HASHED)
+
+    def stop_controller(self) -> None:
+        """The doors' program is gone."""
+        self._controlling.close()
 
     def scan(self, door: str, card: str) -> str:
         """Hold a card to a door's reader; returns the reason."""
@@ -101,6 +117,21 @@ class Desk:
         assert at.last
         assert self.controller.journal.flush(PATIENCE)
         return at.last[1].reason.value
+
+    def ask(self, do: str, **what: object) -> None:
+        """Something of sync.sock, as the command line asks it."""
+        ask(self.config.run / "sync.sock", {"do": do, **what})
+
+    def events(self, *kinds: Kind) -> list[Recorded]:
+        assert self.controller.journal.flush(PATIENCE)
+        with closing(JournalReader(self.config.data / "journal.db")) as reader:
+            return reader.events(kinds=kinds)
+
+    def released(self, door: str) -> bool:
+        return self.controller.doors.working[door].released
+
+    def until(self, true: Callable[[], object]) -> None:
+        until(true)
 
     def mode(self, door: str) -> str:
         return self.controller.doors.working[door].mode.value

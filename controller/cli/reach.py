@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sync.office import Office
 
 __all__ = [
+    "as_the_services",
     "ask_controller",
     "ask_sync",
     "cache_of",
@@ -72,7 +73,7 @@ def office_of(context: click.Context) -> Iterator["Office"]:
 
     configure("doorward", "critical")
     config = load(context.obj.path, platforms=PLATFORMS)
-    _as_the_services(config)
+    as_the_services(config)
     try:
         office = Office(config, threading.Event())
     except OSError as error:
@@ -90,14 +91,7 @@ def own_name() -> str:
     return _user(os.getuid())
 
 
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"
-
-
-def _as_the_services(config: "Config") -> None:
+def as_the_services(config: "Config") -> None:
     """What root makes here the services could not write; they would stop working."""
     if os.geteuid() == 0 and config.data.exists() and (owner := config.data.stat().st_uid):
         who = _user(owner)
@@ -105,3 +99,10 @@ def _as_the_services(config: "Config") -> None:
             f"syncd is not running, and {config.data} belongs to {who}: start it, "
             f"or do this as that user: sudo -u {who} doorward …"
         )
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"

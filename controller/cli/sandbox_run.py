@@ -18,7 +18,6 @@ from sync.simulator.townspeople import IDRIS, NORA, RUTH, STRANGER, TOVE
 _LOOK = 0.2  # seconds between looks at the logs
 _TRY = (
     ("doorward status", ""),
-    ("doorward users add ME --role admin", "then log in to the console"),
     (f"doorward sim scan front {NORA.card}", f"{NORA.name} comes in"),
     (f"doorward sim scan front {STRANGER.card}", "nobody's card"),
     ("doorward enroll Nora --door front", f"... which becomes {NORA.name}'s"),
@@ -93,7 +92,7 @@ def _welcome(sandbox: Sandbox) -> Iterator[str]:
         '  doors      front "Front door", studio "Studio", gym "Gym"',
         f"  harbour    a Cobot at {harbour['url']}, {harbour['people']} members",
         f"  gym        a Hive at {gym['url']}, {gym['people']} members",
-        f"  console    {sandbox.console()}, for a browser; it lets in whom `doorward users add` names",
+        f"  console    {sandbox.console()}, once you typed: doorward users add ME --role admin",
         f"  all of it  in {places.home}",
         "",
         "In a second terminal:",

@@ -132,6 +132,8 @@ def _password(file: Path | None, *, stdin: bool) -> str:
         raise click.UsageError("--password-file and --password-stdin exclude each other")
     if stdin:
         return sys.stdin.readline().rstrip("\r\n")
+    if file is None and not sys.stdin.isatty():
+        raise click.UsageError("no terminal to ask at: use --password-stdin or --password-file")
     if file is None:
         return str(click.prompt("Password", hide_input=True, confirmation_prompt="Once more"))
     try:

@@ -102,8 +102,10 @@ class Front:
                     body = await body_of(request, largest)
             except (TimeoutError, ClientDisconnect):
                 return None
-        text = body.decode("utf-8", "replace") if body is not None else ""
+        if body is None:
+            return None
         try:
+            text = body.decode("utf-8", "replace")
             return parse_qs(text, keep_blank_values=True, max_num_fields=_FIELDS)
         except ValueError:
             return None
