@@ -1,13 +1,10 @@
 """A reception: the console's desk with a simulated Cobot, its members, a visitor and history."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from controller.config import Config, load
-from controller.journal_read import JournalReader
-from controller.model import Kind, Recorded
 from hw import TABLES
 from sync.platforms import PLATFORMS
 from sync.simulator.cobot import SimulatedCobot
@@ -74,12 +71,6 @@ class Reception(Desk):
         for line in self.office.lines.values():
             line.pull(lambda *_: None)
 
-    def wait_until(self, true: Callable[[], object]) -> None:
-        end = time.monotonic() + PATIENCE
-        while not true():
-            assert time.monotonic() < end, "it did not come true"
-            time.sleep(0.02)
-
     def waits(self, door: str) -> bool:
         """Does somebody wait for a card there?"""
         return bool(self.controller.doors.working[door].strangers._waiting)
@@ -107,14 +98,6 @@ class Reception(Desk):
 
         with cache_of(self.config) as cache:
             return [each.person.key for each in cache.people(text)]
-
-    def events(self, kind: Kind) -> list[Recorded]:
-        assert self.controller.journal.flush(PATIENCE)
-        reader = JournalReader(self.config.data / "journal.db")
-        try:
-            return reader.events(kinds=(kind,))
-        finally:
-            reader.close()
 
     def deliver(self) -> None:
         """Tell what can be told now, and have the journal note it."""

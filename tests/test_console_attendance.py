@@ -153,7 +153,7 @@ def test_a_broken_cache_costs_what_it_knew_alone_and_a_broken_journal_all(tmp_pa
         page = shown(staff)
         assert "cache.db cannot be read" in page
         assert "Entries 1" in page
-        site.controller.close()
+        site.stop_controller()
         (site.config.data / "journal.db").write_bytes(b"no database " * 1000)
         answer = staff.get("/attendance")
         assert answer.status_code == 503

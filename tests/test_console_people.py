@@ -151,7 +151,7 @@ def test_visits_and_refusals_are_listed(site: Reception, staff: Browser) -> None
 
 
 def test_it_is_explained_while_the_controller_does_not_run(site: Reception, staff: Browser) -> None:
-    site.controller.close()
+    site.stop_controller()
     assert "Front door Opens" in shown(staff, site.url(site.ada), "doors")
 
 
@@ -237,11 +237,11 @@ def test_nothing_is_done_to_who_is_not_there(calm: Reception, looker: Browser) -
 def test_a_new_card_is_enrolled_and_opens_the_door(site: Reception, staff: Browser) -> None:
     staff.do("/people/enrol", **site.whom(site.cleo), door="front")
     assert "Hold the new card to the reader at Front door now" in _enrolling(site, staff)
-    site.wait_until(lambda: site.waits("front"))
+    site.until(lambda: site.waits("front"))
     assert site.scan("front", ADA) == "granted"
-    site.wait_until(lambda: "…0011 is not it: it belongs to Ada Quill" in _enrolling(site, staff))
+    site.until(lambda: "…0011 is not it: it belongs to Ada Quill" in _enrolling(site, staff))
     assert site.scan("front", NEW) == UNKNOWN
-    site.wait_until(lambda: "is theirs now" in _enrolling(site, staff))
+    site.until(lambda: "is theirs now" in _enrolling(site, staff))
     page = shown(staff, site.url(site.cleo))
     assert "Card …002A is theirs now and works at the doors" in page
     assert "Front door Opens" in page
@@ -256,13 +256,13 @@ def test_a_card_shown_a_moment_ago_is_offered(site: Reception, staff: Browser) -
     page = shown(staff, site.url(site.cleo), "enrolling")
     assert "The unknown card …002A was shown at Studio a moment ago" in page
     staff.do("/people/enrol", **site.whom(site.cleo), door="studio")
-    site.wait_until(lambda: "is theirs now" in _enrolling(site, staff))
+    site.until(lambda: "is theirs now" in _enrolling(site, staff))
 
 
 def test_a_replaced_card_is_blocked(site: Reception, staff: Browser) -> None:
     site.scan("front", NEW)
     staff.do("/people/enrol", **site.whom(site.ada), door="front", replaces="…0011")
-    site.wait_until(
+    site.until(
         lambda: "The old card …0011 is blocked" in shown(staff, site.url(site.ada), "enrolling"),
     )
     assert site.scan("front", ADA) in (Reason.BLOCKED.value, UNKNOWN)
@@ -277,16 +277,16 @@ def test_waiting_can_be_stopped_and_is_once_at_a_time(site: Reception, staff: Br
     again = staff.do("/people/enrol", **whom, door="studio")
     assert "being enrolled for this person already" in plain(again.text)
     staff.do("/people/stop", **whom)
-    site.wait_until(lambda: "It was stopped before a card was taken" in _enrolling(site, staff))
+    site.until(lambda: "It was stopped before a card was taken" in _enrolling(site, staff))
     assert site.scan("front", NEW) == UNKNOWN
 
 
 def test_a_door_that_is_not_there_is_refused(site: Reception, staff: Browser) -> None:
     told = plain(staff.do("/people/enrol", **site.whom(site.cleo), door="gate").text)
     assert "Choose the door" in told
-    site.controller.close()
+    site.stop_controller()
     staff.do("/people/enrol", **site.whom(site.cleo), door="front")
-    site.wait_until(lambda: "door.sock does not answer" in _enrolling(site, staff))
+    site.until(lambda: "door.sock does not answer" in _enrolling(site, staff))
 
 
 def _enrolling(site: Reception, browser: Browser) -> str:
@@ -343,7 +343,7 @@ def test_a_broken_cache_is_told_and_takes_nothing_else_along(
 
 
 def test_a_broken_journal_hides_the_visits_alone(site: Reception, staff: Browser) -> None:
-    site.controller.close()
+    site.stop_controller()
     path = site.config.data / "journal.db"
     path.write_bytes(b"no database " * 1000)
     for more in ("-wal", "-shm"):
