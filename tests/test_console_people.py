@@ -131,7 +131,7 @@ def test_a_used_up_pass_shuts_both_doors_the_next_day(site: Reception, staff: Br
 
 def test_without_a_card_no_door_opens(calm: Reception, looker: Browser) -> None:
     page = shown(looker, calm.url(calm.cleo))
-    assert "They have no card. Enrol a card below" in page
+    assert "They have no card. Enrol a card on this page" in page
     assert "No card and no PIN is known of them" in page
     assert "They have no card and no PIN; with one, it would be so" in page
 

@@ -66,6 +66,8 @@ def test_a_card_is_enrolled_with_a_scan_and_the_result_comes_by_itself(
     desk.keeps("enrol-waiting")
     assert site.scan("front", NEW) == UNKNOWN
     desk.waits_for(lambda: "is theirs now" in desk.text("enrolling"))
+    desk.waits_for(lambda: "…002A" in desk.text("cards"))
+    assert "Front door\nOpens" in desk.text("doors")
     desk.keeps("enrol-done")
     assert site.scan("front", NEW) == "granted"
     assert NEW not in desk.driver.page_source
