@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench import (
     bus,
+    console,
     controller,
     decide,
     idle,
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, Callable[[Path], Figures]] = {
     "idle": idle.measure,
     "strays": strays.measure,
     "nexudus": nexudus.measure,
+    "console": console.measure,
 }
 
 _FAILURES = (DoorwardError, OSError, RuntimeError, AssertionError, sqlite3.Error)

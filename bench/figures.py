@@ -56,6 +56,7 @@ LIMITS = {
     "controller_four_doors_rss_mib": Limit(64),
     "stray_pulses": Limit(0),
     "nexudus_accept_p99_ms": Limit(250),
+    "console_first_paint_ms": Limit(1, "floor_first_paint_ms", more=100),
 }
 
 

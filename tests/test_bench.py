@@ -1,6 +1,8 @@
 """The measurements run, small, and yield every figure that has a limit."""
 
 import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ pytest.importorskip("osdp", reason="libosdp is not installed (extra doorward[osd
 
 from bench import (
     bus,
+    console,
     controller,
     decide,
     idle,
@@ -78,6 +81,11 @@ MEASUREMENTS: list[tuple[Callable[..., Figures], dict[str, Any], set[str]]] = [
     ),
     (strays.measure, {"starts": 2 * len(strays.WAYS)}, {"stray_pulses", "starts_tried"}),
     (nexudus.measure, {"messages": 40, "known": 50}, {"nexudus_accept_p99_ms"}),
+    (
+        console.measure,
+        {"loads": 2, "scans": 2},
+        {"console_first_paint_ms", "floor_first_paint_ms"},
+    ),
 ]
 # Counts and rates that say how much a figure beside them is worth.
 UNLIMITED = {"starts_tried", "wiegand_decoded_bits_per_s", "controller_polling_cpu_percent"}
@@ -88,6 +96,8 @@ UNLIMITED = {"starts_tried", "wiegand_decoded_bits_per_s", "controller_polling_c
 def test_small(
     measure: Callable[..., Figures], size: dict[str, Any], keys: set[str], tmp_path: Path
 ) -> None:
+    if measure is console.measure and not os.environ.get("CI") and not shutil.which("chromedriver"):
+        pytest.skip("no chromium with chromedriver here")
     figures = measure(tmp_path, **size)
     assert set(figures) == keys
     assert all(verdict(key, figures) for key in keys)

@@ -13,6 +13,10 @@ from sync.desk_users import Users
 
 _LARGEST = 4096  # bytes of a login
 _NOT_YET = Entered()
+_NOT_OURS = (
+    "This did not come from the login page of this console. Load it anew. If it always ends here, a "
+    "proxy stands between, and is not named in [http] trusted_proxies, or does not pass on the Host."
+)
 
 
 class Entry:
@@ -39,7 +43,7 @@ class Entry:
     async def _enter(self, request: Request) -> Response:
         form = await self._front.form(request, _LARGEST) if self._gate.own_form(request) else None
         if form is None:
-            words = "This did not come from the login page of this console. Load it anew."
+            words = _NOT_OURS
             return self._front.shown(request, trouble("Not logged in", words, 403))
         name, password = one(form, "name").strip(), one(form, "password")
         entered = await self._keeper.enter(name, password, self._gate.address(request))
