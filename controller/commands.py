@@ -11,7 +11,7 @@ from controller.assembly import Doors
 from controller.control import Answer, Command, Request, Say
 from controller.door import Door
 from controller.doorstate import Phase
-from controller.enrolling import Enrolling
+from controller.enrolling import Enrolling, since_then
 from controller.errors import ConfigError, DoorwardError, HardwareError
 from controller.knowledge import Knowledge
 from controller.model import Event, Kind, Mode
@@ -228,7 +228,9 @@ class DoorCommands:
         """The unknown card that could be enrolled at this door now, masked."""
         now = self._clock.monotonic()
         shown = door.strangers.last(now)
-        return {"card": shown.masked, "age": round(now - shown.at, 1)} if shown else None
+        if shown is None or since_then(door, self._knowledge, shown):
+            return None
+        return {"card": shown.masked, "age": round(now - shown.at, 1)}
 
 
 def _noted(item: dict[str, Any], peer: str) -> Event:

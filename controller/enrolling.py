@@ -6,7 +6,7 @@ from controller.control import Answer, Say
 from controller.door import Door
 from controller.errors import ConfigError, DoorwardError
 from controller.knowledge import Knowledge
-from controller.model import Reason
+from controller.model import Facts, Reason
 from controller.ports import Clock
 from controller.strangers import Shown
 
@@ -55,23 +55,28 @@ class Enrolling:
 
     def _still_unknown(self, shown: Shown) -> bool:
         """It may have become somebody's since it was shown."""
-        with self._knowledge.turn:
-            facts = self._knowledge.facts(shown.canonical, self._door.rules)
-        if facts.holders or facts.blocked:
-            self._door.strangers.forget(shown.canonical)
-            holder = facts.holders[0].person if facts.holders else None
-            now = shown.decision._replace(person=holder, reason=_reason(blocked=facts.blocked))
-            self._say(_taken(shown._replace(decision=now)))
-            return False
-        return True
+        facts = since_then(self._door, self._knowledge, shown)
+        if facts is None:
+            return True
+        holder = facts.holders[0].person if facts.holders else None
+        reason = Reason.BLOCKED if facts.blocked else Reason.GRANTED
+        now = shown.decision._replace(person=holder, reason=reason)
+        self._say(_taken(shown._replace(decision=now)))
+        return False
 
     def _answer(self, shown: Shown) -> Answer:
         age = self._clock.monotonic() - shown.at
         return {"door": self._door.id, "card": shown.canonical, "age": round(max(0.0, age), 1)}
 
 
-def _reason(*, blocked: bool) -> Reason:
-    return Reason.BLOCKED if blocked else Reason.GRANTED
+def since_then(door: Door, knowledge: Knowledge, shown: Shown) -> Facts | None:
+    """What is known by now of a card that was unknown; None: it still is."""
+    with knowledge.turn:
+        facts = knowledge.facts(shown.canonical, door.rules)
+    if not facts.holders and not facts.blocked:
+        return None
+    door.strangers.forget(shown.canonical)
+    return facts
 
 
 def _taken(shown: Shown) -> Answer:

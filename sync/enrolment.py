@@ -17,10 +17,10 @@ import structlog
 
 from controller.cards import card_hash, mask
 from controller.control import Say, converse
-from controller.errors import ConfigError, DoorwardError, Unavailable
+from controller.errors import ConfigError, DoorwardError, StoreError, Unavailable
 from controller.model import Kind, Person
 from controller.question import Question
-from sync.blocking import block_hash, owners, persons_card
+from sync.blocking import HashedCard, block_hash, owners, persons_card
 from sync.deadline import within
 from sync.line import Line
 from sync.office import Office, named
@@ -66,29 +66,30 @@ def enroll(
 
     A card shown in the minute before counts, unless `fresh`. `replaces`: the last characters of the
     old card, which is blocked here and, where that can be done, taken away at the platform.
-    Raises `DoorwardError`; but for `ByHand` and what `to_do` says nothing was changed then.
+    Raises `DoorwardError`; nothing was changed then, unless it says so.
     """
     (platform,) = named(office, [platform])
-    line, whom = office.lines[platform], _known(office, platform, person)
+    desk = _Desk(office, office.lines[platform], _known(office, platform, person), author, say)
     old = persons_card(office, platform, person, replaces) if replaces else None
-    if not line.platform.capabilities.enrols:
+    if not desk.line.platform.capabilities.enrols:
         say({"say": "not_written", "platform": platform})
-    canonical = _card_at(office, door, author, say, seconds, fresh=fresh)
+    canonical = _card_at(desk, door, seconds, fresh=fresh)
+    if old and old[0] == card_hash(office.place.key, canonical):
+        raise ConfigError(f"card {_masked(canonical)} is the one that is to be replaced")
     with office.enrolling:
-        done = _register(office, line, whom, canonical, say)
-    detail, to_do = {"where": done.where}, list(done.to_do)
-    replaced = ""
-    if old:
-        replaced = block_hash(office, old, whom, "replaced", author).masked
-        detail["replaces"] = replaced
-    if not done.already:
-        to_do += _noted(office, whom, done.card, door, author, detail)
-    if old:
-        to_do += _removed(line, person, old[0], say)
-    log.info("card enrolled", platform=platform, person=person, card=done.card, author=author)
-    return Enrolled(
-        platform, person, whom.name, done.card, done.where, done.already, replaced, tuple(to_do)
-    )
+        done = _register(desk, canonical)
+    return _finished(desk, door, done, old)
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """Who enrols whom, where, and how they are told of it."""
+
+    office: Office
+    line: Line
+    whom: Person
+    author: str
+    say: Say
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,23 @@ class _Done:
     where: str
     already: bool = False
     to_do: tuple[str, ...] = ()
+
+
+def _finished(desk: _Desk, door: str, done: _Done, old: HashedCard | None) -> Enrolled:
+    """What remains once the card is theirs; nothing of it can undo that."""
+    detail, to_do, replaced = {"where": done.where}, list(done.to_do), ""
+    if old:
+        replaced = detail["replaces"] = f"…{old[1]}"
+        to_do += _blocked(desk, old)
+    if not done.already:
+        to_do += _noted(desk, door, done.card, detail)
+    if old:
+        to_do += _removed(desk, old[0])
+    platform, person, name = desk.whom[:3]
+    log.info("card enrolled", platform=platform, person=person, author=desk.author)
+    return Enrolled(
+        platform, person, name, done.card, done.where, done.already, replaced, tuple(to_do)
+    )
 
 
 def _known(office: Office, platform: str, person: str) -> Person:
@@ -108,34 +126,34 @@ def _known(office: Office, platform: str, person: str) -> Person:
     )
 
 
-def _card_at(
-    office: Office, door: str, author: str, say: Say, seconds: float, *, fresh: bool
-) -> str:
+def _card_at(desk: _Desk, door: str, seconds: float, *, fresh: bool) -> str:
     """The card from the controller; what it says meanwhile is passed on."""
     request: dict[str, Any] = {"do": "enroll", "door": door, "seconds": seconds, "fresh": fresh}
-    request["on_behalf"] = author
+    request["on_behalf"] = desk.author
     answer: dict[str, Any] = {}
-    with closing(converse(office.config.run / "door.sock", request, timeout=_SILENCE)) as answers:
+    socket = desk.office.config.run / "door.sock"
+    with closing(converse(socket, request, timeout=_SILENCE)) as answers:
         for answer in answers:
             if "say" in answer:
-                say(answer)
+                desk.say(answer)
     canonical = str(answer["card"])
     if canonical.startswith("pin:"):
         raise DoorwardError("that is a PIN, and PINs are not enrolled at a door")
-    say({"say": "card", "card": _masked(canonical), "age": answer["age"]})
+    desk.say({"say": "card", "card": _masked(canonical), "age": answer["age"]})
     return canonical
 
 
-def _register(office: Office, line: Line, whom: Person, canonical: str, say: Say) -> _Done:
+def _register(desk: _Desk, canonical: str) -> _Done:
     """Write it at the platform unless it is somebody's, and put it in force here."""
+    office, whom = desk.office, desk.whom
     card, hashed = _masked(canonical), card_hash(office.place.key, canonical)
     if _is_theirs(office, whom, hashed, card):
         return _Done(card, "", already=True)
-    say({"say": "registering", "platform": whom.platform, "card": card})
+    desk.say({"say": "registering", "platform": whom.platform, "card": card})
     with within(office.clock.monotonic() + _LONGEST_WRITE):
-        where = _written(line, whom, canonical, say)
+        where = _written(desk, canonical)
         try:
-            line.ask(Question("", platform=whom.platform, person=whom.key))
+            desk.line.ask(Question("", platform=whom.platform, person=whom.key))
         except DoorwardError as error:
             why = f"the doors know the card after the next sync; it could not be read back: {error}"
             return _Done(card, where, to_do=(why,))
@@ -159,8 +177,8 @@ def _is_theirs(office: Office, whom: Person, hashed: bytes, card: str) -> bool:
     return bool(holders)
 
 
-def _written(line: Line, whom: Person, canonical: str, say: Say) -> str:
-    platform = line.platform
+def _written(desk: _Desk, canonical: str) -> str:
+    platform, whom = desk.line.platform, desk.whom
     if not isinstance(platform, Enrolling):
         raise DoorwardError(f"{whom.platform}: cards cannot be registered there from here")
     try:
@@ -171,7 +189,7 @@ def _written(line: Line, whom: Person, canonical: str, say: Say) -> str:
         why = "Nothing was registered: enrol the same card again when the line is back"
         raise Unavailable(f"{error}. {why}", retry_after=error.retry_after) from error
     except ByHand as error:
-        say({"say": "by_hand", "entry": f"For {whom.name}. {error.entry}"})
+        desk.say({"say": "by_hand", "entry": f"For {whom.name}. {error.entry}"})
         raise ByHand(
             f"{error}. Card {_masked(canonical)} was registered nowhere: enter it there as shown, "
             f"then: doorward sync --platform {whom.platform}",
@@ -179,29 +197,35 @@ def _written(line: Line, whom: Person, canonical: str, say: Say) -> str:
         ) from None
 
 
-def _removed(line: Line, person: str, hashed: bytes, say: Say) -> Iterator[str]:
+def _blocked(desk: _Desk, old: HashedCard) -> Iterator[str]:
+    try:
+        block_hash(desk.office, old, desk.whom, "replaced", desk.author)
+    except StoreError as error:
+        yield f"the old card is not blocked here, for that could not be kept: {error}"
+
+
+def _removed(desk: _Desk, hashed: bytes) -> Iterator[str]:
     """Take the old card away at the platform; what is left to do, if that fails.
 
     It is blocked here whatever comes of it.
     """
-    platform = line.platform
+    line, platform, person = desk.line, desk.line.platform, desk.whom.key
     assert isinstance(platform, Enrolling)
     try:
         with within(line.clock.monotonic() + _LONGEST_WRITE):
             platform.remove_card(person, hashed)
             line.ask(Question("", platform=platform.name, person=person))
     except ByHand as error:
-        say({"say": "by_hand", "entry": error.entry})
+        desk.say({"say": "by_hand", "entry": f"For {desk.whom.name}. {error.entry}"})
         yield f"take the old card away at the platform: {error}"
     except DoorwardError as error:
         yield f"take the old card away at the platform, which could not be done: {error}"
 
 
-def _noted(
-    office: Office, whom: Person, card: str, door: str, author: str, detail: dict[str, str]
-) -> Iterator[str]:
+def _noted(desk: _Desk, door: str, card: str, detail: dict[str, str]) -> Iterator[str]:
+    whom, author = desk.whom, desk.author
     try:
-        office.note(
+        desk.office.note(
             {
                 "kind": Kind.CARD_ENROLLED.value,
                 "door": door,

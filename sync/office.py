@@ -119,16 +119,16 @@ class Office:
     def note_done(self) -> None:
         """Pass on what staff did and the journal does not know yet."""
         with self._noting:
-            while self.desk and (waiting := desk_notes.waiting(self.desk)):
-                items = [note for _, note in waiting]
-                try:
+            try:
+                while self.desk and (waiting := desk_notes.waiting(self.desk)):
+                    items = [note for _, note in waiting]
                     ask(self.config.run / "door.sock", {"do": "note", "items": items})
-                except DoorwardError as error:
-                    why = str(error)
-                    self._once.trouble("notes", "what staff did waits for the journal", why=why)
-                    return
-                self._once.fine("notes", "what staff did is in the journal")
-                desk_notes.forget(self.desk, waiting[-1][0])
+                    desk_notes.forget(self.desk, waiting[-1][0])
+            except DoorwardError as error:
+                why = str(error)
+                self._once.trouble("notes", "what staff did waits for the journal", why=why)
+                return
+            self._once.fine("notes", "what staff did is in the journal")
 
     def enforce_blocks(self) -> None:
         """Bring the cards blocked here into the cache. Without desk.db those in it stay.

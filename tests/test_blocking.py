@@ -190,3 +190,11 @@ def test_without_desk_db_nothing_is_blocked_and_what_is_stays(place: House, ada:
     assert place.scan("front", ADA) == BLOCKED
     with pytest.raises(StoreError, match="cards cannot be blocked here"):
         block_card(place.office, SPARE, "lost", "ida", "front")
+
+
+def test_a_desk_that_fails_keeps_no_check_in_from_the_journal(place: House, ada: Member) -> None:
+    assert place.office.desk
+    place.office.desk.write("DROP TABLE notes")
+    assert place.scan("front", ADA) == "granted"
+    place.deliver()
+    assert len(place.events(Kind.TOLD)) == 1

@@ -128,6 +128,7 @@ class TestACardThatIsSomebodys:
                     won.append(desk.result())
                 except Taken as error:
                     errors.append(str(error))
+            assert stranger(place) is None, "nobody is offered a card that is somebody's"
             assert posts(place) == len(won) == len(errors) == 1
             assert errors[0].startswith(f"card …002A belongs to {won[0].name} (loft/")
             assert place.scan("front", NEW) == "granted"
@@ -288,6 +289,16 @@ class TestReplacing:
             assert place.scan("front", NEW) == "granted"
             (event,) = place.events(Kind.CARD_BLOCKED)
             assert (event.event.name, event.event.detail) == ("Ada Ruiz", {"why": "replaced"})
+
+    def test_a_desk_that_cannot_keep_it_leaves_that_to_do(self, tmp_path: Path) -> None:
+        with desk_house(tmp_path) as (place, ada, _):
+            place.scan("front", NEW)
+            place.office.desk, place.office.desk_trouble = None, "desk.db is away"
+            done = Desk(place, ada, replaces="0011").result()
+            assert done.to_do[0].startswith("the old card is not blocked here")
+            assert "desk.db is away" in done.to_do[0]
+            assert len(place.events(Kind.CARD_ENROLLED)) == 1
+            assert place.scan("front", NEW) == "granted"
 
     def test_in_a_custom_field_it_is_taken_out(self, tmp_path: Path) -> None:
         with desk_house(tmp_path, FIELD) as (place, _, ben):
