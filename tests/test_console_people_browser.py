@@ -1,19 +1,28 @@
-"""People, check-ins and attendance in a real browser; its pictures stay below build/ to be seen."""
+"""People, check-ins and attendance in a real browser; its pictures lie in `build/console/`."""
 
+import base64
 from collections.abc import Iterator
 
 import pytest
-from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
 from controller.model import Event, Kind, Reason
+from sync.desk_users import Role
+from tests.browsers import PICTURES, Page, browser
 from tests.fakes import MONDAY
 from tests.receptions import ADA, BEN, CLEO, NEW, Reception, reception
-from tests.screens import Screen, screen
 from tests.worlds import DAY, HOUR, entry, keep
 
-UNKNOWN = Reason.UNKNOWN.value
+pytestmark = pytest.mark.slow
+
+DESK, PHONE = (1280, 860), (360, 740)
+_SMALLEST = """
+return Math.min(...[...document.querySelectorAll("body *")].flatMap((e) => {
+  const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+  if (!own || !e.checkVisibility() || e.closest("title, desc, .unseen")) return [];
+  return [parseFloat(getComputedStyle(e).fontSize) * (e.getScreenCTM ? e.getScreenCTM().a : 1)];
+}))"""
 
 
 @pytest.fixture(scope="module")
@@ -31,95 +40,112 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reception]:
 
 
 @pytest.fixture(scope="module")
-def desk(site: Reception) -> Iterator[Screen]:
-    with screen() as opened:
-        opened.enter(site, "Ida")
-        yield opened
+def window(site: Reception) -> Iterator[Page]:
+    """Somebody of the staff has logged in."""
+    site.user("Ida", Role.STAFF)
+    with browser() as page:
+        page.go(site.server.url + "/login")
+        page.driver.add_cookie({"name": "doorward", "value": site.session("Ida")})
+        yield page
 
 
-def test_somebody_is_found_while_one_types_and_explained(site: Reception, desk: Screen) -> None:
-    desk.wide()
-    desk.go("/people")
-    box = desk.by("q")
-    assert desk.driver.switch_to.active_element == box
-    box.send_keys("ben")
-    desk.waits_for(lambda: "Ada" not in desk.text("found") and "Ben Ode" in desk.text("found"))
-    assert desk.driver.switch_to.active_element.get_attribute("id") == "q"
-    desk.keeps("people")
-    box.send_keys(Keys.TAB, Keys.TAB, Keys.TAB, Keys.ENTER)  # tick, button, the one found
-    desk.waits_for(lambda: desk.driver.title.startswith("Ben Ode"))
-    assert "No pass is left" in desk.text("doors")
-    desk.by("doors").find_element(By.TAG_NAME, "summary").send_keys(Keys.ENTER)
-    assert "0 passes left, 1 used since the roster" in desk.text("doors")
-    desk.keeps("explain")
+@pytest.fixture
+def desk(window: Page) -> Iterator[Page]:
+    window.window(*DESK)
+    yield window
+    assert window.complaints() == []
+
+
+def go(site: Reception, page: Page, path: str) -> None:
+    page.go(site.server.url + path)
+
+
+def keeps(page: Page, name: str) -> None:
+    """A picture of the whole page, and that everybody can read and use it."""
+    contrast, text = page.weakest_contrast()
+    assert contrast >= 4.5, text
+    assert page.nameless() == []
+    size = page.driver.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
+    clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
+    how = {"captureBeyondViewport": True, "clip": clip}
+    made = page.driver.execute_cdp_cmd("Page.captureScreenshot", how)
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    (PICTURES / f"{name}.png").write_bytes(base64.b64decode(made["data"]))
+
+
+def test_somebody_is_found_while_one_types_and_explained(site: Reception, desk: Page) -> None:
+    go(site, desk, "/people")
+    desk.becomes("document.activeElement.id", "q")
+    desk.at("#q").send_keys("ben")
+    desk.becomes("document.querySelectorAll('#found li').length", 1)
+    desk.says("Ben Ode", "#found")
+    desk.becomes("document.activeElement.id", "q")
+    keeps(desk, "people")
+    desk.at("#q").send_keys(Keys.TAB, Keys.TAB, Keys.TAB, Keys.ENTER)  # tick, button, who is found
+    desk.says("Ben Ode", "h1")
+    desk.says("No pass is left", "#doors")
+    desk.at("#rules-front").send_keys(Keys.ENTER)
+    desk.says("0 passes left, 1 used since the roster", "#doors")
+    keeps(desk, "person-explained")
 
 
 def test_a_card_is_enrolled_with_a_scan_and_the_result_comes_by_itself(
-    site: Reception, desk: Screen
+    site: Reception, desk: Page
 ) -> None:
-    desk.wide()
-    desk.go(site.url(site.cleo))
-    Select(desk.by("door")).select_by_visible_text("Front door")
-    desk.by("enrolling").find_element(By.CSS_SELECTOR, "button.main").click()
-    desk.waits_for(lambda: "Hold the new card to the reader" in desk.text("enrolling"))
+    go(site, desk, site.url(site.cleo))
+    Select(desk.at("#door")).select_by_visible_text("Front door")
+    desk.click("#enrolling button.main")
+    desk.says("Hold the new card to the reader at Front door now", "#enrolling")
     site.until(lambda: site.waits("front"))
-    desk.keeps("enrol-waiting")
-    assert site.scan("front", NEW) == UNKNOWN
-    desk.waits_for(lambda: "is theirs now" in desk.text("enrolling"))
-    desk.waits_for(lambda: "…002A" in desk.text("cards"))
-    assert "Front door\nOpens" in desk.text("doors")
-    desk.keeps("enrol-done")
+    keeps(desk, "enrol-waiting")
+    assert site.scan("front", NEW) == Reason.UNKNOWN.value
+    desk.says("Card …002A is theirs now", "#enrolling")
+    desk.says("…002A", "#cards")
+    desk.says("Front door\nOpens", "#doors")
+    keeps(desk, "enrol-done")
     assert site.scan("front", NEW) == "granted"
     assert NEW not in desk.driver.page_source
 
 
-def test_a_card_is_blocked_without_leaving_the_page(site: Reception, desk: Screen) -> None:
-    desk.wide()
-    desk.go(site.url(site.evil))
-    desk.by("cards").find_element(By.TAG_NAME, "summary").click()
-    why = desk.by("why-0")
-    why.clear()
-    why.send_keys("<b>left</b> on the tram")
-    desk.by("cards").find_element(By.CSS_SELECTOR, "button.danger").click()
-    desk.waits_for(lambda: "Blocked here" in desk.text("cards"))
-    assert "<b>left</b> on the tram" in desk.text("cards")
-    assert "Stays shut" in desk.text("doors")
-    assert "is blocked" in desk.text("told")
+def test_a_card_is_blocked_without_leaving_the_page(site: Reception, desk: Page) -> None:
+    go(site, desk, site.url(site.evil))
+    desk.click("#block-0")
+    desk.fill("#why-0", "<b>left</b> on the tram")
+    desk.click("#cards button.danger")
+    desk.says("Blocked here", "#cards")
+    desk.says("<b>left</b> on the tram", "#cards")
+    desk.says("Stays shut", "#doors")
+    desk.says("is blocked: it opens no door here any more", "#told")
     assert site.scan("front", CLEO) == Reason.BLOCKED.value
-    desk.keeps("blocked")
+    keeps(desk, "person-blocked")
 
 
-def test_a_late_check_in_is_pushed_with_the_keyboard(site: Reception, desk: Screen) -> None:
-    desk.wide()
-    desk.go("/check-ins")
-    desk.keeps("check-ins")
-    first = desk.by("decide").find_element(By.CSS_SELECTOR, "input[type=checkbox]")
-    first.send_keys(Keys.SPACE)
-    desk.by("decide").find_element(By.CSS_SELECTOR, "button[value=push]").send_keys(Keys.ENTER)
-    desk.waits_for(lambda: "1 check-in will be told now" in desk.text("told"))
-    assert "2 late" in desk.text("decide")
+def test_a_late_check_in_is_pushed_with_the_keyboard(site: Reception, desk: Page) -> None:
+    go(site, desk, "/check-ins")
+    desk.says("3 late", "#decide")
+    keeps(desk, "check-ins")
+    desk.at("#decide input[type=checkbox]").send_keys(Keys.SPACE)
+    desk.at("#decide button[value=push]").send_keys(Keys.ENTER)
+    desk.says("1 check-in will be told now", "#told")
+    desk.says("2 late", "#decide")
     site.deliver()
-    desk.waits_for(lambda: "Told" in desk.text("settled"))
+    desk.says("Told", "#settled")
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_pictures_are_drawn(site: Reception, desk: Screen, *, dark: bool) -> None:
-    desk.wide(dark=dark)
-    desk.go("/attendance")
-    darkest = desk.driver.find_element(By.CSS_SELECTOR, "figure.heat rect.mark:not([fill-opacity])")
-    assert darkest.value_of_css_property("fill") == (
-        "rgb(133, 212, 185)" if dark else "rgb(20, 97, 79)"
-    )
-    hatched = desk.driver.find_element(By.CSS_SELECTOR, "rect.unsure")
-    assert "hatch" in hatched.value_of_css_property("fill")
-    desk.driver.find_element(By.CSS_SELECTOR, "figure summary").click()
-    assert "09–10" in desk.driver.find_element(By.TAG_NAME, "table").text
-    desk.go("/attendance")
-    desk.keeps(f"attendance-{'dark' if dark else 'light'}")
+def test_pictures_are_drawn_in_light_and_dark(site: Reception, desk: Page) -> None:
+    for dark, accent in ((False, "rgb(20, 97, 79)"), (True, "rgb(133, 212, 185)")):
+        desk.window(*DESK, dark=dark)
+        go(site, desk, "/attendance")
+        darkest = desk.at("figure.heat rect.mark:not([fill-opacity])")
+        assert darkest.value_of_css_property("fill") == accent
+        assert "hatch" in desk.at("rect.unsure").value_of_css_property("fill")
+        keeps(desk, f"attendance-{'dark' if dark else 'light'}")
+    desk.click("figure.heat summary")
+    desk.says("09–10", "table")
 
 
-def test_everything_fits_a_phone(site: Reception, desk: Screen) -> None:
-    desk.phone()
+def test_everything_fits_a_phone(site: Reception, desk: Page) -> None:
+    desk.window(*PHONE)
     pages = {
         "people": "/people",
         "person": site.url(site.ben),
@@ -127,10 +153,10 @@ def test_everything_fits_a_phone(site: Reception, desk: Screen) -> None:
         "attendance": "/attendance",
     }
     for name, url in pages.items():
-        desk.go(url)
-        assert desk.overflow() <= 0, name
-        assert desk.smallest_writing() >= 9, name
-        desk.keeps(f"phone-{name}")
+        go(site, desk, url)
+        assert desk.script("return document.documentElement.scrollWidth") <= PHONE[0], name
+        assert desk.script(_SMALLEST) >= 9, name
+        keeps(desk, f"phone-{name}")
 
 
 def _past(site: Reception) -> None:
