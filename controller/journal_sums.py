@@ -80,8 +80,9 @@ class Told(NamedTuple):
 class Sums:
     """Of [since, until) (wall). Not for two threads; every method may raise `StoreError`."""
 
-    def __init__(self, path: Path, since: float, until: float) -> None:
-        self._path = path
+    def __init__(self, path: Path, since: float, until: float, *, stretch: int = _STRETCH) -> None:
+        """`stretch`: so many events are asked at once."""
+        self._path, self._stretch = path, stretch
         self._span = int(since * 1000), int(until * 1000)
         self._db = open_reader(path, len(MIGRATIONS))
         with closed_on_error(self._db):
@@ -98,8 +99,8 @@ class Sums:
 
     def stretches(self) -> Iterator[tuple[int, int]]:
         """First and last position of each part; ask for each, or stop between two."""
-        for first in range(self._first, self._last + 1, _STRETCH):
-            yield first, min(first + _STRETCH - 1, self._last)
+        for first in range(self._first, self._last + 1, self._stretch):
+            yield first, min(first + self._stretch - 1, self._last)
 
     def counts(self, stretch: tuple[int, int]) -> list[Counted]:
         return [Counted._make(row) for row in self._rows(_COUNTS, (*stretch, *self._span))]

@@ -97,11 +97,11 @@ BRIEF: dict[Reason, str] = {  # refusals in a few words, for pictures and lists
 DESK: dict[Reason, str] = {  # what staff can do about it who have the console before them
     Reason.LOCKDOWN: "Lift the lockdown on the page Now, once it is over.",
     Reason.NO_CACHE: "No list of members was ever fetched. The page Now says what is in the way.",
-    Reason.UNKNOWN: "If the card is new, enrol it on this page. If they joined a moment ago, fetch the "
-    "platform anew on the page Now.",
+    Reason.UNKNOWN: "If the card is new, enrol it on this page. If they joined a moment ago, "
+    "fetch the platform anew on the page Now.",
     Reason.AMBIGUOUS: "Two people hold this card. Take it from one of them at the platform.",
-    Reason.BLOCKED: "A card that was found again is unblocked on this page. A blocked person or list is "
-    "settled at the platform.",
+    Reason.BLOCKED: "A card that was found again is unblocked on this page. A blocked person or "
+    "list is settled at the platform.",
     Reason.NOT_YET: "It begins later. If that is wrong, move the beginning at the platform.",
     Reason.EXPIRED: "Renew it at the platform; the door knows after the next fetch.",
     Reason.NO_LABEL: "Nothing that they hold counts at this door. Change their plan at the "

@@ -1,6 +1,8 @@
 """Who came when, and what was away meanwhile: from a real journal, in the site's own zone."""
 
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 
 from controller.errors import StoreError
 from controller.journal import Journal
+from controller.journal_sums import Sums
 from controller.model import Event, Kind, Reason
 from sync.attendance import Attendance, Band
 from sync.attendance_read import Abandoned, Present, Range, attendance
@@ -216,6 +219,32 @@ def test_a_device_lost_for_good_is_away_until_it_is_started_without(diary: Diary
 def test_an_empty_journal_has_nothing_and_says_so(diary: Diary) -> None:
     found = diary.read(now=MONDAY)
     assert (found.entries, found.bands, found.refusals, found.known_since) == (0, (), (), None)
+
+
+@pytest.mark.parametrize("stretch", [1, 2, 5])
+def test_in_small_parts_it_comes_to_the_same(diary: Diary, stretch: int) -> None:
+    for day in range(5, 12):
+        diary.on(f"2026-01-{day:02} 08:00", entry("ada"), refused(Reason.UNKNOWN), entry("ben"))
+        diary.on(f"2026-01-{day:02} 08:20", entry("ada"))
+    with closing(Sums(diary.path, at("2026-01-06 00:00"), at("2026-01-11 00:00"))) as whole:
+        (all_of_it,) = whole.stretches()
+        expected = Counter({each[:2]: each.number for each in whole.counts(all_of_it)})
+    span = at("2026-01-06 00:00"), at("2026-01-11 00:00")
+    with closing(Sums(diary.path, *span, stretch=stretch)) as parts:
+        found = Counter[tuple[int, str]]()
+        for part in parts.stretches():
+            found.update({each[:2]: each.number for each in parts.counts(part)})
+    assert found == expected
+    assert found.total() == 5 * 4
+
+
+def test_what_was_pruned_is_not_missed(diary: Diary) -> None:
+    for day in range(5, 12):
+        diary.on(f"2026-01-{day:02} 08:00", entry("ada", checks_in=False))
+    assert diary.journal.prune(at("2026-01-08 00:00"), 1 << 40) == 3
+    found = diary.read()
+    assert found.known_since == at("2026-01-08 08:00")
+    assert found.entries == 4
 
 
 def test_since_when_the_journal_knows_is_told(diary: Diary) -> None:

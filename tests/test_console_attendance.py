@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import date, timedelta
 from html import unescape
 from io import StringIO
@@ -13,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from controller.model import Event, Kind
-from sync.console import charts
+from sync.console import attendance_pages, charts
 from sync.console.charts import WIDTH, Item, Stretch
 from sync.desk_users import Role
 from tests.desks import Browser
@@ -160,6 +161,16 @@ def test_a_broken_cache_costs_what_it_knew_alone_and_a_broken_journal_all(tmp_pa
         assert "journal.db cannot be read" in plain(answer.text)
         (site.config.data / "journal.db").unlink()
         assert "Nothing has happened at these doors yet" in shown(staff)
+
+
+def test_too_many_at_once_are_asked_to_wait(site: Reception, viewer: Browser) -> None:
+    with ExitStack() as readers:
+        for _ in range(3):
+            readers.enter_context(attendance_pages.place_to_read())
+        answer = viewer.get("/attendance")
+    assert answer.status_code == 503
+    assert "others are looking at attendance just now" in plain(answer.text)
+    assert viewer.get("/attendance").status_code == 200
 
 
 # Shapes

@@ -12,6 +12,7 @@ from controller.decide import CHECKS
 from controller.model import Kind, Reason
 from controller.words import BRIEF, DESK, RULES
 from sync.desk_users import Role
+from sync.simulator.server import Fault
 from tests.desks import Browser
 from tests.receptions import ADA, BEN, EVIL, NEW, Reception, reception
 from tests.worlds import HOUR
@@ -291,6 +292,19 @@ def test_a_door_that_is_not_there_is_refused(site: Reception, staff: Browser) ->
 
 def _enrolling(site: Reception, browser: Browser) -> str:
     return shown(browser, site.url(site.cleo), "enrolling")
+
+
+def test_what_is_to_be_entered_by_hand_is_shown_to_whoever_began_it_alone(
+    site: Reception, staff: Browser
+) -> None:
+    site.cobot.fault = Fault("status", "/api/check_in_tokens", method="POST", status=403)
+    site.scan("front", NEW)
+    staff.do("/people/enrol", **site.whom(site.cleo), door="front")
+    site.until(lambda: "was registered nowhere" in _enrolling(site, staff))
+    assert f"add the token {NEW}" in _enrolling(site, staff)
+    other = site.browser("Joe")
+    assert "was registered nowhere" in _enrolling(site, other)
+    assert NEW not in other.get(site.url(site.cleo)).text
 
 
 # A visitor's PIN

@@ -121,18 +121,18 @@ def _read(asked: Asked, days: Range, rosters: list[dict[str, Any]]) -> Attendanc
     def stopping() -> bool:
         return office.stopping.is_set() or office.clock.monotonic() > until
 
-    with _alone():
+    with place_to_read(), _turn:
         present = Present(office.clock.wall(), rosters, running)
         return attendance(office.place.journal, days, present, stopping)
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def place_to_read() -> Iterator[None]:
+    """One of the few that may read or wait for it; DoorwardError if all are taken."""
     if not _queue.acquire(blocking=False):
         raise DoorwardError("others are looking at attendance just now; try again in a moment")
     try:
-        with _turn:
-            yield
+        yield
     finally:
         _queue.release()
 

@@ -66,7 +66,10 @@ def _explained(answer: Answer) -> Explained:
     words, remedy = REASONS[decision.reason]
     to_do = DESK.get(decision.reason, remedy)
     if decision.granted and answer.obstacle:
-        words, to_do = "they have no card", "Enrol a card on this page, or give one at the platform."
+        words, to_do = (
+            "they have no card",
+            "Enrol a card on this page, or give one at the platform.",
+        )
     notes = tuple(NOTES[note] for note in decision.notes)
     more = (*how(decision), *notes) if answer.opens else notes
     reason = decision.reason.value
