@@ -98,17 +98,17 @@ DESK: dict[Reason, str] = {  # what staff can do about it who have the console b
     Reason.LOCKDOWN: "Lift the lockdown on the page Now, once it is over.",
     Reason.NO_CACHE: "No list of members was ever fetched. The page Now says what is in the way.",
     Reason.UNKNOWN: "If the card is new, enrol it on this page. If they joined a moment ago, "
-    "fetch the platform anew on the page Now.",
+    "fetch the platforms on the page People.",
     Reason.AMBIGUOUS: "Two people hold this card. Take it from one of them at the platform.",
     Reason.BLOCKED: "A card that was found again is unblocked on this page. A blocked person or "
     "list is settled at the platform.",
     Reason.NOT_YET: "It begins later. If that is wrong, move the beginning at the platform.",
-    Reason.EXPIRED: "Renew it at the platform; the door knows after the next fetch.",
+    Reason.EXPIRED: "Renew it at the platform, then ask the platform anew.",
     Reason.NO_LABEL: "Nothing that they hold counts at this door. Change their plan at the "
     "platform, or have the door's settings changed.",
     Reason.OUT_OF_HOURS: "They may come within these hours; to change them, change the plan at the "
     "platform.",
-    Reason.NO_PASS: "They need another pass. The door knows of it after the next fetch.",
+    Reason.NO_PASS: "They need another pass. Once they have it, ask the platform anew.",
     Reason.STALE: "The platform has not answered for too long. The page Now says what is wrong.",
     Reason.CLOCK: "This machine only guesses the time. Until it has reached a time server, open "
     "the door for them on the page Now.",

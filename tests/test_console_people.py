@@ -156,6 +156,49 @@ def test_it_is_explained_while_the_controller_does_not_run(site: Reception, staf
     assert "Front door Opens" in shown(staff, site.url(site.ada), "doors")
 
 
+# Asking anew
+
+
+def test_a_pass_bought_a_moment_ago_is_known_once_the_platform_is_asked(
+    site: Reception, staff: Browser
+) -> None:
+    assert site.scan("front", BEN) == "granted"
+    site.clock.advance(30 * HOUR)
+    staff.login("Ida")
+    assert "No pass is left" in shown(staff, site.url(site.ben), "doors")
+    with site.cobot.lock:
+        site.cobot.add_pass(site.ben)
+    told = plain(staff.do("/people/ask", **site.whom(site.ben)).text)
+    assert "loft was asked just now: so Ben Ode stands there" in told
+    assert "Front door, Studio Opens" in told
+    assert site.scan("front", BEN) == "granted"
+
+
+def test_a_dead_line_is_told_and_what_was_known_stays(site: Reception, staff: Browser) -> None:
+    site.cobot.cut()
+    told = plain(staff.do("/people/ask", **site.whom(site.ada)).text)
+    assert "loft could not be asked, and what was known stays in force" in told
+    assert "Front door Opens" in told
+
+
+def test_who_left_is_not_known_once_the_platform_is_asked(site: Reception, staff: Browser) -> None:
+    site.cobot.remove_member(site.ada)
+    answer = staff.do("/people/ask", **site.whom(site.ada))
+    assert "loft does not know Ada Quill any more" in plain(answer.text)
+    assert answer.url.path == "/people"
+    assert site.scan("front", ADA) == UNKNOWN
+
+
+def test_platforms_are_fetched_soon_if_staff_say_so(site: Reception, staff: Browser) -> None:
+    line = site.office.lines["loft"]
+    viewer = site.browser("Vic", Role.VIEWER)
+    assert "Fetch the platforms" not in viewer.get("/people").text
+    assert viewer.do("/people/fetch").status_code == 403
+    assert not line.retry
+    assert "Being fetched: loft" in plain(staff.do("/people/fetch").text)
+    assert line.retry
+
+
 # Cards
 
 
@@ -202,7 +245,7 @@ def test_a_blocked_card_that_the_platform_took_back_is_still_shown(
     assert "The platform does not list it any more" in page
 
 
-ACTS = ("block", "unblock", "enrol", "stop", "pin")
+ACTS = ("block", "unblock", "enrol", "stop", "pin", "ask")
 
 
 def test_who_may_only_look_does_nothing_to_anybody(calm: Reception) -> None:
