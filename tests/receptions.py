@@ -1,7 +1,9 @@
 """A reception: the console's desk with a simulated Cobot, its members, a visitor and history."""
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from html import unescape
 from pathlib import Path
 
 from controller.config import Config, load
@@ -9,7 +11,7 @@ from hw import TABLES
 from sync.platforms import PLATFORMS
 from sync.simulator.cobot import SimulatedCobot
 from sync.simulator.cobot_space import Member
-from tests.desks import Desk
+from tests.desks import Browser, Desk
 from tests.fakes import MONDAY
 from tests.houses import TEN_DAYS, TOKEN, UNLIMITED
 from tests.worlds import HOUR, PATIENCE
@@ -122,3 +124,14 @@ def reception(folder: Path, *, fetched: bool = True) -> Iterator[Reception]:
         built.fetched = fetched
         built.open(ends)
         yield built
+
+
+def shown(browser: Browser, url: str, part: str = "") -> str:
+    """What a page, or a part of it, says."""
+    answer = browser.get(url, headers={"X-Part": part} if part else {})
+    assert answer.status_code == 200, answer.text
+    return plain(answer.text)
+
+
+def plain(html: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())

@@ -19,7 +19,7 @@ from sync.console.charts import WIDTH, Item, Stretch
 from sync.desk_users import Role
 from tests.desks import Browser
 from tests.fakes import MONDAY
-from tests.receptions import ADA, BEN, Reception, reception
+from tests.receptions import ADA, BEN, Reception, plain, reception
 from tests.worlds import DAY, HOUR, entry, keep
 
 SVG = re.compile(r"<svg viewBox.*?</svg>", re.DOTALL)
@@ -52,10 +52,6 @@ def shown(browser: Browser, url: str = "/attendance") -> str:
     return plain(answer.text)
 
 
-def plain(html: str) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
-
-
 def table(browser: Browser, what: str) -> list[list[str]]:
     answer = browser.get(f"/attendance.csv?what={what}")
     assert answer.status_code == 200
@@ -66,7 +62,7 @@ def test_four_weeks_are_shown_to_whoever_may_look(viewer: Browser) -> None:
     page = shown(viewer)
     assert "9 December 2025 to 5 January 2026, in the time of Europe/Berlin" in page
     assert "Entries 3" in page
-    assert "Busiest day 2 persons, Mon 5 Jan" in page
+    assert "Most persons 2 on Mon 5 Jan" in page
     assert "Monday 11–12: 3 entries" in page
     assert "Mon 5 Jan: 2 persons" in page
     assert "Not for this door" in page

@@ -12,7 +12,7 @@ import pytest
 from controller.model import Kind
 from sync.desk_users import Role
 from tests.desks import Browser
-from tests.receptions import ADA, BEN, CLEO, EVIL, Reception, reception
+from tests.receptions import ADA, BEN, CLEO, EVIL, Reception, plain, reception
 from tests.worlds import HOUR
 
 
@@ -37,10 +37,6 @@ def shown(browser: Browser, part: str = "") -> str:
     answer = browser.get("/check-ins", headers={"X-Part": part} if part else {})
     assert answer.status_code == 200
     return plain(answer.text)
-
-
-def plain(html: str) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
 
 
 def uuids(browser: Browser) -> list[str]:

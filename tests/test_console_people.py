@@ -1,6 +1,5 @@
 """The pages People over HTTP: who is found, why a door stays shut, cards, and a visitor's PIN."""
 
-import re
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -12,9 +11,8 @@ from controller.decide import CHECKS
 from controller.model import Kind, Reason
 from controller.words import BRIEF, DESK, RULES
 from sync.desk_users import Role
-from sync.simulator.server import Fault
 from tests.desks import Browser
-from tests.receptions import ADA, BEN, EVIL, NEW, Reception, reception
+from tests.receptions import ADA, BEN, EVIL, Reception, plain, reception, shown
 from tests.worlds import HOUR
 
 UNKNOWN = Reason.UNKNOWN.value
@@ -41,17 +39,6 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reception]:
 @pytest.fixture(scope="module")
 def looker(calm: Reception) -> Browser:
     return calm.browser("Ida")
-
-
-def shown(browser: Browser, url: str, part: str = "") -> str:
-    """What a page, or a part of it, says."""
-    answer = browser.get(url, headers={"X-Part": part} if part else {})
-    assert answer.status_code == 200, answer.text
-    return plain(answer.text)
-
-
-def plain(html: str) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
 
 
 # Finding people
@@ -273,81 +260,6 @@ def test_nothing_is_done_to_who_is_not_there(calm: Reception, looker: Browser) -
     for act in ACTS:
         answer = looker.do(f"/people/{act}", platform="loft", key="nobody")
         assert answer.status_code == 404, act
-
-
-# Enrolling
-
-
-def test_a_new_card_is_enrolled_and_opens_the_door(site: Reception, staff: Browser) -> None:
-    staff.do("/people/enrol", **site.whom(site.cleo), door="front")
-    assert "Hold the new card to the reader at Front door now" in _enrolling(site, staff)
-    site.until(lambda: site.waits("front"))
-    assert site.scan("front", ADA) == "granted"
-    site.until(lambda: "…0011 is not it: it belongs to Ada Quill" in _enrolling(site, staff))
-    assert site.scan("front", NEW) == UNKNOWN
-    site.until(lambda: "is theirs now" in _enrolling(site, staff))
-    page = shown(staff, site.url(site.cleo))
-    assert "Card …002A is theirs now and works at the doors" in page
-    assert "Front door Opens" in page
-    assert site.scan("front", NEW) == "granted"
-    (event,) = site.events(Kind.CARD_ENROLLED)
-    assert event.event.author.startswith("Ida (console)")
-    assert NEW not in page
-
-
-def test_a_card_shown_a_moment_ago_is_offered(site: Reception, staff: Browser) -> None:
-    site.scan("studio", NEW)
-    page = shown(staff, site.url(site.cleo), "enrolling")
-    assert "The unknown card …002A was shown at Studio a moment ago" in page
-    staff.do("/people/enrol", **site.whom(site.cleo), door="studio")
-    site.until(lambda: "is theirs now" in _enrolling(site, staff))
-
-
-def test_a_replaced_card_is_blocked(site: Reception, staff: Browser) -> None:
-    site.scan("front", NEW)
-    staff.do("/people/enrol", **site.whom(site.ada), door="front", replaces="…0011")
-    site.until(
-        lambda: "The old card …0011 is blocked" in shown(staff, site.url(site.ada), "enrolling"),
-    )
-    assert site.scan("front", ADA) in (Reason.BLOCKED.value, UNKNOWN)
-    assert site.scan("front", NEW) == "granted"
-
-
-def test_waiting_can_be_stopped_and_is_once_at_a_time(site: Reception, staff: Browser) -> None:
-    whom = site.whom(site.cleo)
-    staff.do("/people/enrol", **whom, door="front")
-    other = staff.do("/people/enrol", **site.whom(site.ben), door="front")
-    assert "somebody is enrolling a card at this door" in plain(other.text)
-    again = staff.do("/people/enrol", **whom, door="studio")
-    assert "being enrolled for this person already" in plain(again.text)
-    staff.do("/people/stop", **whom)
-    site.until(lambda: "It was stopped before a card was taken" in _enrolling(site, staff))
-    assert site.scan("front", NEW) == UNKNOWN
-
-
-def test_a_door_that_is_not_there_is_refused(site: Reception, staff: Browser) -> None:
-    told = plain(staff.do("/people/enrol", **site.whom(site.cleo), door="gate").text)
-    assert "Choose the door" in told
-    site.stop_controller()
-    staff.do("/people/enrol", **site.whom(site.cleo), door="front")
-    site.until(lambda: "door.sock does not answer" in _enrolling(site, staff))
-
-
-def _enrolling(site: Reception, browser: Browser) -> str:
-    return shown(browser, site.url(site.cleo), "enrolling")
-
-
-def test_what_is_to_be_entered_by_hand_is_shown_to_whoever_began_it_alone(
-    site: Reception, staff: Browser
-) -> None:
-    site.cobot.fault = Fault("status", "/api/check_in_tokens", method="POST", status=403)
-    site.scan("front", NEW)
-    staff.do("/people/enrol", **site.whom(site.cleo), door="front")
-    site.until(lambda: "was registered nowhere" in _enrolling(site, staff))
-    assert f"add the token {NEW}" in _enrolling(site, staff)
-    other = site.browser("Joe")
-    assert "was registered nowhere" in _enrolling(site, other)
-    assert NEW not in other.get(site.url(site.cleo)).text
 
 
 # A visitor's PIN
