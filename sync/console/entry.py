@@ -14,8 +14,8 @@ from sync.desk_users import Users
 _LARGEST = 4096  # bytes of a login
 _NOT_YET = Entered()
 _NOT_OURS = (
-    "This did not come from the login page of this console. Load it anew. If it always ends here, a "
-    "proxy stands between, and is not named in [http] trusted_proxies, or does not pass on the Host."
+    "This did not come from the login page of this console. Load it anew. If it always ends here, "
+    "a proxy stands between that is not named in [http] trusted_proxies, or hides the Host."
 )
 
 

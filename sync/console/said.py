@@ -88,7 +88,7 @@ def reason_in_words(reason: str) -> str:
 
 def _words(event: Event, detail: Mapping[str, Any]) -> tuple[str, str, str]:
     if event.kind is Kind.ACCESS:
-        return _access(event, detail)
+        return _access(event)
     if event.kind is Kind.MODE:
         return _MODES.get(str(detail.get("mode")), ("quiet", "Mode", "{author} set its mode"))
     if event.kind is Kind.HOURS:
@@ -97,9 +97,9 @@ def _words(event: Event, detail: Mapping[str, Any]) -> tuple[str, str, str]:
     return _PLAIN.get(event.kind, ("quiet", words.capitalize(), words.capitalize()))
 
 
-def _access(event: Event, detail: Mapping[str, Any]) -> tuple[str, str, str]:
+def _access(event: Event) -> tuple[str, str, str]:
     if event.reason == Reason.GRANTED:
-        return ("good", "Let in", "{who} came in" if not detail.get("awaits") else "{who}")
+        return ("good", "Let in", "{who}")
     if event.reason == Reason.UNKNOWN:
         return ("bad", "Refused", "An unknown card")
     return ("bad", "Refused", "{who}")
