@@ -14,5 +14,5 @@ def write_csv(file: IO[str], fields: Sequence[str], rows: Iterable[Mapping[str, 
 
 
 def _cell(value: object) -> object:
-    risky = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    risky = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
     return f"'{value}" if risky else value

@@ -161,8 +161,9 @@ class Outages:
         return tuple(band for name in names for band in _joined(by_name[name]))
 
     def _note(self, what: str, since: float, until: float, *, sure: bool) -> None:
-        if since < self.until:
-            self._found.append(Band(what, since, min(until, self.until), sure))
+        until = min(until, self.until)
+        if since < until:
+            self._found.append(Band(what, since, until, sure))
 
 
 def _joined(bands: Iterable[Band]) -> list[Band]:

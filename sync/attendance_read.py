@@ -21,7 +21,7 @@ from sync.attendance import (
 
 
 class Abandoned(DoorwardError):
-    """Nobody waits for the answer any more, or the program stops."""
+    """It took too long, or the program stops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def attendance(
 
 def _go_on(stopping: Callable[[], bool]) -> None:
     if stopping():
-        raise Abandoned("given up, as nobody waits for it any more")
+        raise Abandoned("reading so much of the journal takes too long here; choose fewer days")
 
 
 def _mark(outages: Outages, mark: Mark, since: float) -> None:

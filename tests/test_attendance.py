@@ -5,16 +5,19 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from controller.errors import StoreError
 from controller.journal import Journal
 from controller.journal_sums import Sums
 from controller.model import Event, Kind, Reason
-from sync.attendance import Attendance, Band
+from sync.attendance import Attendance, Band, Outages
 from sync.attendance_read import Abandoned, Present, Range, attendance
 from tests.fakes import MONDAY, FakeClock
 from tests.worlds import BERLIN, DAY, HOUR, at, entry, keep
@@ -211,6 +214,36 @@ def test_a_device_lost_for_good_is_away_until_it_is_started_without(diary: Diary
     )
     diary.on("2026-01-05 12:00", Event(Kind.STARTED))
     assert ("front/main", at("2026-01-05 10:00"), now, False) in away(diary.read(now=now + DAY))
+
+
+_TIMES = st.floats(0, 1000)
+
+
+@given(
+    st.lists(st.tuples(_TIMES, _TIMES, st.booleans())),
+    st.lists(st.tuples(st.sampled_from(["a/x", "b/y"]), _TIMES, st.booleans())),
+    st.lists(st.tuples(st.sampled_from(["p", "q"]), _TIMES, _TIMES)),
+)
+def test_whatever_happened_bands_are_in_order_and_apart(
+    starts: list[tuple[float, float, bool]],
+    devices: list[tuple[str, float, bool]],
+    told: list[tuple[str, float, float]],
+) -> None:
+    outages = Outages(900.0)
+    for first, second, clean in starts:
+        outages.started(max(first, second), min(first, second), clean=clean)
+    for name, when, lost in sorted(devices, key=lambda each: each[1]):
+        if lost:
+            outages.device_lost(name, when)
+        else:
+            outages.device_back(name, when, 0.0)
+    for name, first, second in told:
+        outages.told(name, min(first, second) * 10, max(first, second) * 10)
+    bands = outages.bands()
+    assert all(band.since < band.until <= 900 for band in bands)
+    for one, after in pairwise(bands):
+        assert one.what != after.what or one.until < after.since
+    assert bands == outages.bands()
 
 
 # Ends

@@ -124,6 +124,17 @@ def test_without_a_card_no_door_opens(calm: Reception, looker: Browser) -> None:
     assert "They have no card and no PIN; with one, it would be so" in page
 
 
+def test_of_two_cards_the_one_that_opens_is_named(site: Reception, staff: Browser) -> None:
+    with site.cobot.lock:
+        site.cobot.space.tokens.append(("0000000099", site.ada.id))
+    site.sync()
+    assert "only with" not in shown(staff, site.url(site.ada), "doors")
+    staff.do("/people/block", **card(site, why="lost"))
+    page = shown(staff, site.url(site.ada), "doors")
+    assert "Front door Opens Front door: only with …0063." in page
+    assert "With …0011: the person or the credential is blocked" in page
+
+
 def test_a_lockdown_is_why(site: Reception, staff: Browser) -> None:
     staff.do("/doors/lockdown")
     assert "The door is in lockdown" in shown(staff, site.url(site.ada), "doors")

@@ -45,6 +45,13 @@ class DoorSays:
     def opens(self) -> bool:
         return any(each.opens for each in self.answers)
 
+    @property
+    def only_with(self) -> tuple[str, ...]:
+        """The cards that open it, if others of theirs do not."""
+        if all(each.opens for each in self.answers):
+            return ()
+        return tuple(card for each in self.answers if each.opens for card in each.cards)
+
 
 def at_each_door(
     config: Config, asked: Questions, person: Person, modes: dict[str, Set], now: Now
