@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from controller.errors import DoorwardError
+from controller.errors import DoorwardError, StoreError
 from sync.console.gate import Gate, form_token, is_form_token, one
 from sync.console.lookout import Lookout
 from sync.console.page import Answer, Asked, GoTo, NotThere, Page, Sent, Shown
@@ -61,8 +61,14 @@ class Front:
         """These pages and other addresses, with the headers that everything gets."""
         routes = [Route(each.path, self._endpoint(each), methods=[each.method]) for each in pages]
         static = Route("/static/{name}", self._static)
-        nothing = {404: self._nothing, 405: self._nothing}
-        app = Starlette(routes=[*routes, *more, static], exception_handlers=nothing)
+        app = Starlette(
+            routes=[*routes, *more, static],
+            exception_handlers={
+                404: self._nothing,
+                405: self._nothing,
+                StoreError: self._unreadable,
+            },
+        )
         app.router.redirect_slashes = False
         return _with_headers(app)
 
@@ -81,9 +87,10 @@ class Front:
         self, request: Request, shown: Shown, session: Session | None = None, **more: Any
     ) -> Response:
         """A page as a response; `more` is what its template needs besides."""
-        told = self._told.pop(session.key, None) if session else None
+        by_itself = "x-live" in request.headers  # and takes no words away from who waits for them
+        told = self._told.pop(session.key, None) if session and not by_itself else None
         around = {
-            "path": request.url.path,
+            "path": request.scope["path"],
             "user": session.user if session else None,
             "form_token": form_token(self._gate.token(request)) if session else "",
             "told": told,
@@ -122,7 +129,7 @@ class Front:
                 form = await self._own_form(request)
                 if form is None:
                     return self._refused(request, session, _NOT_OURS)
-            query = parse_qs(request.url.query, keep_blank_values=True)
+            query = parse_qs(str(request.query_params), keep_blank_values=True)
             around = (session.user, self._office, self._lookout)
             asked = Asked(*around, request.path_params, query, form or {})
             return await self.on_thread(self._answer, page, asked, request, session)
@@ -158,8 +165,12 @@ class Front:
         if name not in STATIC:
             return await self._nothing(request, None)
         keep = {"Cache-Control": "public, max-age=31536000, immutable"}
-        kept = keep if request.url.query else {}
+        kept = keep if request.query_params else {}
         return Response(self._views.static[name], headers=kept, media_type=STATIC[name])
+
+    async def _unreadable(self, request: Request, error: Exception) -> Response:
+        log.warning("the console cannot tell who is there", error=str(error))
+        return self.shown(request, trouble("This cannot be shown now", str(error), 503))
 
     async def _nothing(self, request: Request, _error: Exception | None) -> Response:
         words = "There is no page at this address. It may have been written wrongly."
@@ -202,7 +213,7 @@ def _stranger(request: Request) -> Response:
     """Whoever is not logged in, or no longer."""
     if "x-part" in request.headers:
         return Response("not logged in", 401)
-    wanted = request.url.path if request.method == "GET" else "/"
+    wanted = request.scope["path"] if request.method == "GET" else "/"
     return _go("/login" if wanted == "/" else f"/login?next={quote(wanted)}")
 
 

@@ -72,7 +72,7 @@ class Gate:
         """Is nothing of it readable on the way?"""
         nearest = request.client.host if request.client else ""
         told = request.headers.get("x-forwarded-proto", "") if self._trusted(nearest) else ""
-        return (told or request.url.scheme) == "https"
+        return bool((told or request.scope["scheme"]) == "https")
 
     def own_form(self, request: Request) -> bool:
         """Was it sent by a page of this very site?"""

@@ -42,26 +42,30 @@ class Doorkeeper:
         if self._busy >= _AT_ONCE + _WAITING:
             return Entered("", "Too many people log in at this moment. Try again.", 503, 1)
         if wait := self._throttle.attempt(name, address, self._clock.monotonic()):
-            log.warning("login refused: too many attempts", name=name[:40], address=address)
+            log.warning("login refused: too many attempts", address=address)
             return Entered("", _too_often(wait), 429, int(wait) + 1)
         self._busy += 1
         try:
             loop = asyncio.get_running_loop()
-            token = await loop.run_in_executor(self._threads, self._checked, name, password)
+            known, token = await loop.run_in_executor(self._threads, self._checked, name, password)
         finally:
             self._busy -= 1
         if not token:
-            log.warning("login refused", name=name[:40], address=address)
+            # What is nobody's name may be a password, or a card held to a reader that types.
+            log.warning("login refused", name=known or "nobody known", address=address)
             return Entered("", "This name and this password do not belong together.", 401)
         self._throttle.succeeded(name)
-        log.info("logged in", name=name[:40], address=address)
+        log.info("logged in", name=known, address=address)
         return Entered(token)
 
-    def _checked(self, name: str, password: str) -> str:
+    def _checked(self, name: str, password: str) -> tuple[str, str]:
+        """The name as it is known, and the token of a session; either may be ""."""
         nobodys, user = self._nobodys, self._users.called(name)
         kept = self._users.password(user.name) if user else ""
         right = matches(password, kept or nobodys)
-        return self._gate.begin(user.name, kept) if user and kept and right else ""
+        if user is None:
+            return "", ""
+        return user.name, self._gate.begin(user.name, kept) if kept and right else ""
 
     @cached_property
     def _nobodys(self) -> str:

@@ -9,13 +9,17 @@
   function busy(part) {
     const at = document.activeElement;
     const typing = part.contains(at) && at.matches("input:not([type=hidden]), select, textarea");
-    const chosen = part.querySelector("details[open].menu, input[type=checkbox]:checked");
-    return typing || Boolean(chosen);
+    return typing || Boolean(part.querySelector("input[type=checkbox]:checked"));
   }
 
+  // What was unfolded and where the focus was stay, as far as they have ids.
   function replace(old, fresh) {
     const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
-    old.replaceWith(fresh);
+    const unfolded = [...old.querySelectorAll("details[open][id]")].map((e) => e.id);
+    // Screen readers listen to this very element.
+    if (old.id === "told") old.replaceChildren(...fresh.childNodes);
+    else old.replaceWith(fresh);
+    for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   }
 
