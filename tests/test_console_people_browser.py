@@ -25,6 +25,12 @@ return Math.min(...[...document.querySelectorAll("body *")].flatMap((e) => {
 }))"""
 
 
+_OUTSIDE = """
+return [...document.querySelectorAll("main *")].filter((e) => e.checkVisibility()
+  && !e.closest(".unseen, .scroll, svg") && e.getBoundingClientRect().right > innerWidth - 8)
+  .map((e) => e.outerHTML.slice(0, 80));"""
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reception]:
     with reception(tmp_path_factory.mktemp("r")) as opened:
@@ -156,6 +162,7 @@ def test_everything_fits_a_phone(site: Reception, desk: Page) -> None:
         go(site, desk, url)
         assert desk.script("return document.documentElement.scrollWidth") <= PHONE[0], name
         assert desk.script(_SMALLEST) >= 9, name
+        assert desk.script(_OUTSIDE) == [], name
         keeps(desk, f"phone-{name}")
 
 
