@@ -105,7 +105,7 @@ def _check_ins(found: Found) -> Part:
     if undecided:
         words = f"{counted(undecided, 'check-in waits', 'check-ins wait')} for somebody’s word"
         act = "Decide on the page Check-ins: push, or dismiss."
-        return Part("warn", "Check-ins", words, act, "/checkins")
+        return Part("warn", "Check-ins", words, act, "/check-ins")
     if waiting := counts.get("pending", 0):
         words = f"{counted(waiting, 'check-in waits', 'check-ins wait')} to be told, by itself"
         return Part("good", "Check-ins", words)
