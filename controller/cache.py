@@ -130,12 +130,17 @@ class Cache:
     def people(self, text: str = "", *, limit: int = 50) -> list[Found]:
         """People whose name, key or last card characters contain the text. Raises `StoreError`."""
         text = text.encode(errors="replace").decode()  # as typed, it need not be UTF-8
-        like = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        like, folded = (
+            "%" + each.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+            for each in (text, text.casefold())
+        )
+        # SQLite itself folds the case of ASCII letters only; asking Python of each name takes long.
         query = f"""SELECT p.id, {_PERSON} FROM person p
-            WHERE fold(p.name) LIKE fold(?) ESCAPE '\\' OR p.key LIKE ? ESCAPE '\\' OR p.id IN (
+            WHERE p.name LIKE ? ESCAPE '\\'
+            OR (p.name GLOB '*[^ -~]*' AND fold(p.name) LIKE ? ESCAPE '\\')
+            OR p.key LIKE ? ESCAPE '\\' OR p.id IN (
                 SELECT person FROM credential WHERE last4 LIKE ? ESCAPE '\\')
             ORDER BY p.name, p.key LIMIT ?"""
-        # SQLite itself folds the case of ASCII letters only.
         self._connected().create_function("fold", 1, str.casefold, deterministic=True)
         cards = "SELECT DISTINCT last4 FROM credential WHERE person = ?"
         labels = "SELECT DISTINCT label FROM held WHERE person = ?"
@@ -145,7 +150,7 @@ class Cache:
                 tuple(r[0] for r in self.rows(cards, (row[0],))),
                 tuple(r[0] for r in self.rows(labels, (row[0],))),
             )
-            for row in self.rows(query, (like, like, like, limit))
+            for row in self.rows(query, (like, folded, like, like, limit))
         ]
 
     def roster(self, after: int, limit: int) -> list[tuple[int, Found, tuple[Grant, ...]]]:
@@ -182,11 +187,27 @@ class Cache:
                    FROM platform r ORDER BY name"""
         return self._dicts(query)
 
-    def deliveries(self, states: tuple[str, ...] = (), *, limit: int = -1) -> list[dict[str, Any]]:
-        """Rows of `delivery` in these states (all if none is named), oldest first."""
-        where = f"WHERE state IN ({','.join('?' * len(states))})" if states else ""
-        query = f"SELECT * FROM delivery {where} ORDER BY at, seq LIMIT ?"
-        return self._dicts(query, (*states, limit))
+    def deliveries(
+        self,
+        states: tuple[str, ...] = (),
+        *,
+        limit: int = -1,
+        newest: bool = False,
+        after: dict[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
+        """Rows of `delivery` in these states (all if none is named), oldest or newest first.
+
+        `after`: the row with which the part before this one ended.
+        """
+        where = [f"state IN ({','.join('?' * len(states))})"] if states else []
+        values: list[Any] = [*states]
+        if after:
+            where.append("(at, seq, uuid) > (?, ?, ?)")
+            values += [after["at"], after["seq"], after["uuid"]]
+        which = f"WHERE {' AND '.join(where)}" if where else ""
+        order = "at DESC, seq DESC" if newest else "at, seq, uuid"
+        query = f"SELECT * FROM delivery {which} ORDER BY {order} LIMIT ?"
+        return self._dicts(query, (*values, limit))
 
     def delivery_counts(self) -> dict[str, int]:
         """How many deliveries stand in which state."""

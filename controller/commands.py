@@ -23,7 +23,10 @@ from controller.ports import Card, Keys, Refused, Signal, Told
 log = structlog.get_logger(__name__)
 
 _LONGEST = 86400.0  # seconds for which a door is released or propped at one word
-_NOTED = (Kind.CARD_ENROLLED, Kind.CARD_BLOCKED, Kind.CARD_UNBLOCKED)
+_NOTED = (
+    *(Kind.CARD_ENROLLED, Kind.CARD_BLOCKED, Kind.CARD_UNBLOCKED),
+    *(Kind.PIN_SHOWN, Kind.PUSHED),
+)
 _NOTE_TEXTS = ("door", "platform", "person", "name", "card", "author")
 Play = Callable[[Mapping[str, object], str, str], Answer]
 

@@ -28,6 +28,7 @@ from controller.store import NotSetUp, closed_on_error, is_damage, open_reader
 _SELECT = "SELECT e.*, b.boot FROM event e JOIN boot b ON b.id = e.boot"
 _NEWEST = "SELECT max(m) FROM (SELECT max(seq) m FROM event UNION SELECT max(last) FROM gap)"
 _NAMES = [name.strip() for name in COLUMNS.split(",")]
+_LATELY = 5000  # events
 _Found = TypeVar("_Found")
 
 
@@ -126,6 +127,17 @@ class JournalReader:
         for row in self._rows("SELECT DISTINCT platform FROM open_check_in"):
             after = taken.get((row[0], self.chain), 0)
             yield from map(recorded, self._stream(query, (row[0], after)))
+
+    def of_person(self, platform: str, person: str, limit: int) -> list[Recorded]:
+        """Their newest entries, and refusals of late, the newest first."""
+        query = f"""{_SELECT} WHERE e.seq IN (
+                SELECT * FROM (SELECT seq FROM event WHERE reason = 'granted'
+                    AND platform = ? AND person = ? ORDER BY seq DESC LIMIT ?)
+                UNION SELECT seq FROM event NOT INDEXED
+                WHERE seq > (SELECT max(seq) FROM event) - {_LATELY} AND kind = 'access'
+                AND platform = ? AND person = ?) ORDER BY e.seq DESC LIMIT ?"""
+        whom = platform, person
+        return [recorded(row) for row in self._rows(query, (*whom, limit, *whom, limit))]
 
     def history(self, platform: str, person: str, chain: str, watermark: int) -> History:
         """As `Journal.history`, of what is on disk."""

@@ -346,6 +346,8 @@ class Kind(StrEnum):
     CARD_ENROLLED = "card_enrolled"
     CARD_BLOCKED = "card_blocked"
     CARD_UNBLOCKED = "card_unblocked"
+    PIN_SHOWN = "visitor_pin_shown"
+    PUSHED = "check_ins_pushed"
 
 
 @dataclass(frozen=True, slots=True)

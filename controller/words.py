@@ -78,6 +78,76 @@ REASONS: dict[Reason, tuple[str, str]] = {  # what it means, what to do about it
         "find out who has the other one; a copied card is changed at the platform",
     ),
 }
+BRIEF: dict[Reason, str] = {  # refusals in a few words, for pictures and lists
+    Reason.LOCKDOWN: "lockdown",
+    Reason.NO_CACHE: "no list of members yet",
+    Reason.UNKNOWN: "unknown card",
+    Reason.AMBIGUOUS: "card of two people",
+    Reason.BLOCKED: "blocked",
+    Reason.NOT_YET: "begins later",
+    Reason.EXPIRED: "ended",
+    Reason.NO_LABEL: "not for this door",
+    Reason.OUT_OF_HOURS: "outside their hours",
+    Reason.NO_PASS: "no pass left",
+    Reason.STALE: "platform silent for too long",
+    Reason.CLOCK: "time not sure",
+    Reason.PASSBACK: "came in just before",
+    Reason.WEAK: "too weak, or wrong PIN",
+    Reason.NO_FACTOR: "no PIN followed",
+    Reason.ALONE: "nobody came along",
+    Reason.ATTEMPTS: "too many wrong PINs",
+    Reason.INTERLOCK: "other door of the sluice open",
+}
+DESK: dict[Reason, str] = {  # what staff can do about it who have the console before them
+    Reason.LOCKDOWN: "Lift the lockdown on the page Now, once it is over.",
+    Reason.NO_CACHE: "No list of members was ever fetched. The page Now says what is in the way.",
+    Reason.UNKNOWN: "If the card is new, enrol it on this page. If they joined a moment ago, "
+    "fetch the platforms on the page People.",
+    Reason.AMBIGUOUS: "Two people hold this card. Take it from one of them at the platform.",
+    Reason.BLOCKED: "A card that was found again is unblocked on this page. A blocked person or "
+    "list is settled at the platform.",
+    Reason.NOT_YET: "It begins later. If that is wrong, move the beginning at the platform.",
+    Reason.EXPIRED: "Renew it at the platform, then ask the platform anew.",
+    Reason.NO_LABEL: "Nothing that they hold counts at this door. Change their plan at the "
+    "platform, or have the door's settings changed.",
+    Reason.OUT_OF_HOURS: "They may come within these hours; to change them, change the plan at the "
+    "platform.",
+    Reason.NO_PASS: "They need another pass. Once they have it, ask the platform anew.",
+    Reason.STALE: "The platform has not answered for too long. The page Now says what is wrong.",
+    Reason.CLOCK: "This machine only guesses the time. Until it has reached a time server, open "
+    "the door for them on the page Now.",
+    Reason.PASSBACK: "They came in by this door just now. Wait, or open it on the page Now.",
+    Reason.WEAK: "The door asks for a stronger card, or for the card and the PIN.",
+}
+RULES = {  # each check of `controller.decide`: what is so if it passes, and if it does not
+    "no lockdown": ("The door is not in lockdown", "The door is in lockdown"),
+    "a roster is known": ("The list of members is there", "No list of members was ever fetched"),
+    "credential known": ("The card is known", "Nobody has this card"),
+    "one person holds it": ("The card is one person's", "More than one person has this card"),
+    "not blocked": ("Neither person nor card is blocked", "The person or the card is blocked"),
+    "membership has begun": ("The membership has begun", "The membership begins later"),
+    "membership has not ended": ("The membership has not ended", "The membership has ended"),
+    "holds a label this door admits": (
+        "They hold what this door admits",
+        "They hold nothing that this door admits",
+    ),
+    "the label is in force": ("It is in force today", "It is not in force today"),
+    "within hours": ("It is within their hours", "It is outside their hours"),
+    "a pass is left, or none is needed": (
+        "A pass is left, or none is needed",
+        "No pass is left",
+    ),
+    "roster fresh enough": (
+        "The platform was heard lately enough",
+        "The platform was heard too long ago",
+    ),
+    "clock trusted enough": ("The time is sure enough", "The time is only a guess"),
+    "no passback": ("They did not just come in here", "They came in here just now"),
+    "presented strongly enough": (
+        "The card is strong enough for this door now",
+        "The door asks for more than this now",
+    ),
+}
 NOTES = {
     "passed_back": "by the record the person is in another area than this door leads from; the "
     'area says passback = "soft"',

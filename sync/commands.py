@@ -7,6 +7,7 @@ from typing import Any
 from controller.control import Answer, Command, Request, Say
 from controller.errors import ConfigError, DoorwardError
 from controller.question import Question
+from sync import check_ins
 from sync.card_commands import CardCommands
 from sync.commands_api import ApiCommands
 from sync.line import Report
@@ -82,12 +83,11 @@ class SyncCommands:
 
     def push(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
         """Send check-ins that are late, refused or unknown, because a person says so."""
-        return {"found": self._office.ledger.push(_texts(request, "uuids"))}
+        return {"found": check_ins.push(self._office, _texts(request, "uuids"), author)}
 
     def dismiss(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
         """Never send these check-ins."""
-        now = self._office.clock.wall()
-        return {"found": self._office.ledger.dismiss(_texts(request, "uuids"), author, now)}
+        return {"found": check_ins.dismiss(self._office, _texts(request, "uuids"), author)}
 
     def ask(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
         """A door asks about whoever stands before it; what is said is in the cache by then."""

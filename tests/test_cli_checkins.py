@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.model import Kind
 from tests.halls import Hall, Said, hall, in_berlin
 from tests.worlds import DAY
 
@@ -140,6 +141,13 @@ def test_characters_that_stand_for_several_are_not_enough(late: Hall) -> None:
     assert told.code == 2
     assert "3 check-ins begin with" in told.err
     assert "type more of it" in told.err
+
+
+def test_who_had_one_pushed_is_on_record(late: Hall) -> None:
+    late.do("checkins", "push", uuid_of(late, "Ada Ruiz"))
+    (pushed,) = late.events(Kind.PUSHED)
+    assert pushed.event.author
+    assert pushed.event.detail == {"check_ins": [uuid_of(late, "Ada Ruiz")]}
 
 
 def test_what_was_sent_is_not_pushed_again(late: Hall) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from controller.cli.explained import FACTS
 from controller.decide import CHECKS
+from controller.explained import FACTS
 from controller.model import Reason, Trust
 from controller.words import CHECK_INS, GUESSED, NOTES, REASONS, TRUST
 from sync.platform import State

@@ -39,9 +39,10 @@ PURE = {
     *("controller.keypad", "controller.flutter", "controller.levels", "controller.reads"),
     *("controller.tries", "controller.journeys", "controller.areas", "controller.passage"),
     *("sync.plan", "sync.backoff", "sync.public", "sync.api.limits", "controller.event_names"),
+    "sync.attendance",
 }
 PURE_STDLIB = {
-    *("collections", "dataclasses", "datetime", "enum", "functools", "hashlib", "hmac"),
+    *("bisect", "collections", "dataclasses", "datetime", "enum", "functools", "hashlib", "hmac"),
     *("ipaddress", "itertools", "json", "math", "re", "typing", "zoneinfo"),
 }
 # Third parties (and SQL) have one border each: pattern of the modules that may import them.

@@ -1,55 +1,27 @@
 """`doorward checkins`: which entries platforms were told of, and what a person says of others."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from controller.check_ins import FIELDS, MOVED_BY_HAND, STATES, Row, as_data, known
 from controller.cli.inputs import json_option
-from controller.cli.output import (
-    counted,
-    iso,
-    local,
-    print_json,
-    print_table,
-    write_csv,
-    written,
-    zone_name,
-)
-from controller.cli.reach import (
-    ask_sync,
-    cache_of,
-    configured,
-    journal_of,
-    nobody_listens,
-    office_of,
-    own_name,
-)
-from controller.errors import DoorwardError, NotRunning, StoreError
+from controller.cli.output import counted, local, print_json, print_table, write_csv, written
+from controller.cli.reach import ask_sync, configured, nobody_listens, office_of, own_name
+from controller.errors import DoorwardError, NotRunning
 
 if TYPE_CHECKING:
     from controller.config import Config
-    from controller.model import Recorded
     from sync.office import Office
 
-Row = dict[str, Any]
-
-_STATES = ("pending", "sent", "refused", "late", "unknown", "dismissed")
-_MOVED_BY_HAND = {
-    "push": ("late", "refused", "unknown"),
-    "dismiss": ("pending", "late", "refused", "unknown"),
-}
 _COLUMNS = ("check-in", "time", "name", "platform", "door", "state", "message")
-_FIELDS = (
-    *("uuid", "time", "zone", "name", "platform", "person", "door", "state", "message"),
-    *("attempts", "settled", "visit_until"),
-)
 _AT_ONCE = 200  # check-ins in one request: each is put on the disk for itself
 _SHORTEST = 8  # characters of a uuid that stand for it, if they are enough
 
 
 @click.group(invoke_without_command=True)
-@click.option("--state", "states", multiple=True, type=click.Choice(_STATES), help="Only these.")
+@click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="Only these.")
 @json_option
 @click.pass_context
 def checkins(context: click.Context, states: tuple[str, ...]) -> None:
@@ -58,11 +30,11 @@ def checkins(context: click.Context, states: tuple[str, ...]) -> None:
         if states:
             raise click.UsageError("--state goes with the list alone, or after export")
         return
-    found = _known(configured(context))
+    found = known(configured(context))
     short = _short([row["uuid"] for row in found])
-    shown = [row for row in found if row["state"] in (states or _STATES)]
+    shown = [row for row in found if row["state"] in (states or STATES)]
     if context.obj.json:
-        print_json([_as_data(row) for row in shown])
+        print_json([as_data(row) for row in shown])
     elif shown:
         print_table(_COLUMNS, [_row(row, short) for row in shown])
     else:
@@ -91,13 +63,13 @@ def dismiss(context: click.Context, uuids: tuple[str, ...], *, all_late: bool) -
 
 @checkins.command()
 @click.argument("file")
-@click.option("--state", "states", multiple=True, type=click.Choice(_STATES), help="Only these.")
+@click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="Only these.")
 @click.pass_context
 def export(context: click.Context, file: str, states: tuple[str, ...]) -> None:
     """Write them to FILE (- is standard output) as CSV, with exact local times and their zone."""
-    rows = [row for row in _known(configured(context)) if row["state"] in (states or _STATES)]
+    rows = [row for row in known(configured(context)) if row["state"] in (states or STATES)]
     with written(file) as out:
-        write_csv(out, _FIELDS, map(_as_data, rows))
+        write_csv(out, FIELDS, map(as_data, rows))
 
 
 def _move(context: click.Context, what: str, uuids: tuple[str, ...], *, all_late: bool) -> None:
@@ -105,13 +77,13 @@ def _move(context: click.Context, what: str, uuids: tuple[str, ...], *, all_late
     if bool(uuids) == all_late:
         raise click.UsageError("name the check-ins, as the list shows them, or say --all-late")
     config = configured(context)
-    rows = _known(config)
+    rows = known(config)
     late = [row["uuid"] for row in rows if row["state"] == "late"]
     chosen = late if all_late else [_chosen(rows, each, what)["uuid"] for each in uuids]
     moved = [uuid for some in _portions(chosen) for uuid in _moved(context, config, what, some)]
-    now = [row for row in _known(config) if row["uuid"] in moved]
+    now = [row for row in known(config) if row["uuid"] in moved]
     if context.obj.json:
-        print_json([_as_data(row) for row in now])
+        print_json([as_data(row) for row in now])
     elif now:
         print_table(_COLUMNS, [_row(row, _short([row["uuid"] for row in rows])) for row in now])
     else:
@@ -130,7 +102,7 @@ def _chosen(rows: list[Row], typed: str, what: str) -> Row:
         raise click.UsageError(f"no check-in begins with {typed!r}; doorward checkins lists them")
     if len(found) > 1:
         raise click.UsageError(f"{len(found)} check-ins begin with {typed!r}; type more of it")
-    states = _MOVED_BY_HAND[what]
+    states = MOVED_BY_HAND[what]
     if found[0]["state"] not in states:
         raise click.UsageError(
             f"{typed} is {found[0]['state']}; {what} takes what is {', '.join(states)}"
@@ -156,69 +128,17 @@ def _moved(context: click.Context, config: "Config", what: str, uuids: list[str]
 
 
 def _by_ourselves(office: "Office", what: str, uuids: list[str]) -> list[str]:
+    from sync.check_ins import dismiss, push
+
     if what == "dismiss":
-        found = office.ledger.dismiss(uuids, own_name(), office.clock.wall())
+        found = dismiss(office, uuids, own_name())
     else:
-        found = office.ledger.push(uuids)
+        found = push(office, uuids, own_name())
         for platform in office.lines:
             while office.deliver(platform):
                 office.note_settled()
     office.note_settled()
     return found
-
-
-def _known(config: "Config") -> list[Row]:
-    """Every check-in, oldest first; those too that `sync` has not taken over yet."""
-    rows: list[Row] = []
-    taken: dict[tuple[str, str], int] = {}
-    missing: StoreError | None = None
-    try:
-        with cache_of(config) as cache:
-            rows, taken = cache.deliveries(), cache.taken()
-    except StoreError as error:
-        missing = error
-    try:
-        with journal_of(config) as journal:
-            rows += [_waiting(each) for each in journal.untaken(taken)]
-    except StoreError:
-        if missing:
-            raise missing from None
-    return sorted(rows, key=lambda row: (row["at"], row["seq"]))
-
-
-def _waiting(entry: "Recorded") -> Row:
-    event = entry.event
-    return {
-        "uuid": entry.uuid,
-        "seq": entry.seq,
-        "at": entry.wall,
-        "name": event.name,
-        "platform": event.platform,
-        "person": event.person,
-        "door": event.door,
-        "state": "pending",
-        "message": "waits for syncd",
-        "attempts": 0,
-        "settled_at": None,
-        "visit_until": event.visit_until or entry.wall,
-    }
-
-
-def _as_data(row: Row) -> Row:
-    return {
-        "uuid": row["uuid"],
-        "time": iso(row["at"]),
-        "zone": zone_name(row["at"]),
-        "name": row["name"],
-        "platform": row["platform"],
-        "person": row["person"],
-        "door": row["door"],
-        "state": row["state"],
-        "message": row["message"],
-        "attempts": row["attempts"],
-        "settled": iso(row["settled_at"]),
-        "visit_until": iso(row["visit_until"]),
-    }
 
 
 def _row(row: Row, short: Callable[[str], str]) -> tuple[str, ...]:

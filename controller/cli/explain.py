@@ -7,13 +7,12 @@ import click
 
 from controller.cli.inputs import complete_doors, json_option, moment
 from controller.cli.output import iso, local, plain, print_json
-from controller.cli.reach import ask_controller, configured, journal_of, known_door
-from controller.errors import NotRunning, StoreError
-from controller.model import Decision, Mode, Now, Trust
+from controller.cli.reach import configured, known_door
+from controller.model import Mode, Now
 from controller.words import NOTES, REASONS
 
 if TYPE_CHECKING:
-    from controller.cli.asked import Answer
+    from controller.asked import Answer
     from controller.config import Config
 
 
@@ -31,9 +30,11 @@ def explain(context: click.Context, who: str, door: str, at: str | None, *, live
     reader would send. The answer goes by what is known now, also with --at. What a platform says
     with --live is known from then on, as if the card had been held to the door.
     """
-    from controller.cli.asked import answers
+    from controller.asked import AtDoor, questions
     from controller.cli.explain_live import ask_platforms, lines
+    from controller.doors_now import doors_now, mode_then
     from controller.logs import configure
+    from controller.whom import Unclear
 
     if live and at:
         raise click.UsageError("--live asks about now; leave out --at")
@@ -41,15 +42,18 @@ def explain(context: click.Context, who: str, door: str, at: str | None, *, live
     configure("doorward", "critical")
     config = configured(context)
     known_door(config, door)
-    mode, until, now = _at_door(config, door)
+    modes, now = doors_now(config)
     if at:
         now = now._replace(wall=moment(at, now.wall))
-    if until is not None and now.wall >= until:
-        mode = Mode.NORMAL
-    found = answers(config, who, door, mode, now)
-    asked = ask_platforms(config, door, found) if live else None
-    if asked:
-        found = answers(config, who, door, mode, now)
+    mode = mode_then(modes, door, now.wall)
+    there, asked = AtDoor(config.rules(door), mode, now), None
+    try:
+        with questions(config) as asking:
+            found = asking.of_whom(who, there)
+            if live and (asked := ask_platforms(config, door, found)):
+                found = asking.of_whom(who, there)
+    except Unclear as error:
+        raise click.UsageError(str(error)) from error
     if context.obj.json:
         print_json(_as_data(found, door, mode, now) | ({} if asked is None else {"asked": asked}))
     else:
@@ -58,33 +62,6 @@ def explain(context: click.Context, who: str, door: str, at: str | None, *, live
         _print(config, found, door, now)
     if not any(answer.opens for answer in found):
         context.exit(1)
-
-
-def _at_door(config: "Config", door: str) -> tuple[Mode, float | None, Now]:
-    """The door's mode, until when, and the time: from the controller, or from what it left."""
-    try:
-        status = ask_controller(config, "status")
-    except NotRunning:
-        return _as_left(config, door)
-    clock = status["clock"]
-    now = Now(clock["wall"], Trust(clock["trust"]))
-    found: dict[str, Any] = next((each for each in status["doors"] if each["id"] == door), {})
-    if "mode" in found:
-        return Mode(found["mode"]), found["mode_until"], now
-    return (*_as_left(config, door)[:2], now)
-
-
-def _as_left(config: "Config", door: str) -> tuple[Mode, float | None, Now]:
-    from controller.cli.reach import clock_of
-
-    clock = clock_of(config)
-    now = Now(clock.wall(), clock.trust())
-    try:
-        with journal_of(config) as journal:
-            mode, until = journal.modes().get(door, (Mode.NORMAL, None))
-    except StoreError:
-        mode, until = Mode.NORMAL, None
-    return mode, until, now
 
 
 def _print(config: "Config", found: "list[Answer]", door: str, now: Now) -> None:
@@ -98,6 +75,8 @@ def _print(config: "Config", found: "list[Answer]", door: str, now: Now) -> None
 
 
 def _lines(answer: "Answer") -> Iterator[str]:
+    from controller.explained import how
+
     case = answer.case
     if case is None:
         yield f"  ✗ {answer.obstacle}"
@@ -108,26 +87,12 @@ def _lines(answer: "Answer") -> Iterator[str]:
     decision = case.decision
     meaning, remedy = REASONS[decision.reason]
     yield f"{'GRANTED' if decision.granted else 'DENIED'} ({decision.reason}): {meaning}"
-    yield from (f"  {line}" for line in _how(decision))
+    yield from (f"  {line}" for line in how(decision))
     yield from (f"  {note}: {NOTES[note]}" for note in decision.notes)
     if answer.obstacle:
         yield f"  But: {answer.obstacle}"
     if remedy:
         yield f"  What to do: {remedy}"
-
-
-def _how(decision: Decision) -> Iterator[str]:
-    """By what somebody is let in."""
-    if not decision.granted:
-        return
-    yield f"by {decision.label}"
-    if decision.pass_key:
-        yield f"uses up the pass {decision.pass_key}"
-    if decision.visit == "new":
-        told = "the platform is told" if decision.checks_in else "no platform is told"
-        yield f"begins a visit until {local(decision.visit_until)}; {told}"
-    elif decision.visit:
-        yield f"belongs to a visit until {local(decision.visit_until)}; nothing is used up"
 
 
 def _as_data(found: "list[Answer]", door: str, mode: Mode, now: Now) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from controller.question import Question
 from controller.words import PLATFORMS_SAID
 
 if TYPE_CHECKING:
-    from controller.cli.asked import Answer
+    from controller.asked import Answer
     from controller.config import Config
 
 

@@ -18,14 +18,16 @@ def forgive(context: click.Context, who: str | None, *, everybody: bool) -> None
 
     A person is part of a name, platform/key, or a masked card (…B2C3). Who forgave is on record.
     """
-    from controller.cli.asked import somebody
+    from controller.cli.reach import cache_of
+    from controller.cli.whom import person_meant
 
     if bool(who) == everybody:
         raise click.UsageError("name one person, or say --everybody")
     configure("doorward", "critical")
     config = configured(context)
     if who:
-        platform, key, name = somebody(config, who.strip())[:3]
+        with cache_of(config) as cache:
+            platform, key, name = person_meant(config, cache, who)[:3]
         ask_controller(config, "forgive", platform=platform, person=key, name=name)
         said = f"{name} ({platform}/{key})"
     else:

@@ -1,9 +1,8 @@
 """What commands print: tables, JSON, CSV."""
 
-import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import IO
 
 import click
 
+from controller.csv_rows import write_csv
 from controller.errors import DoorwardError
 from controller.wording import (
     ago,
@@ -68,14 +68,6 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     click.echo("\n".join(line.rstrip() for line in shown.getvalue().splitlines()))
 
 
-def write_csv(file: IO[str], fields: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """CSV in which no cell is a formula to a spreadsheet: members choose their own names."""
-    writer = csv.DictWriter(file, fields, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: _cell(value) for name, value in row.items()})
-
-
 @contextmanager
 def written(name: str) -> Iterator[IO[str]]:
     """The file of that name, made anew, or standard output for `-`; `DoorwardError` if it fails."""
@@ -92,8 +84,3 @@ def written(name: str) -> Iterator[IO[str]]:
         raise DoorwardError(
             f"{name} cannot be written ({error.strerror}); what may stand in it is not whole"
         ) from error
-
-
-def _cell(value: object) -> object:
-    risky = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
-    return f"'{value}" if risky else value

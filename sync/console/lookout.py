@@ -5,6 +5,7 @@ from typing import Any
 
 from controller.overview import gather
 from sync.commands import SyncCommands
+from sync.console.enrolments import Enrolments
 from sync.office import Office
 
 _GOOD_FOR = 1.0  # seconds
@@ -18,6 +19,7 @@ class Lookout:
         self._looking = threading.Lock()
         self._found: dict[str, Any] = {}
         self._at = 0.0
+        self.enrolments = Enrolments(office, self.forget)
 
     def look(self) -> dict[str, Any]:
         """What `controller.overview.gather` finds, at most a second old."""
@@ -26,6 +28,7 @@ class Lookout:
             if not self._found or not 0 <= now - self._at < _GOOD_FOR:
                 syncd = {"running": True, **self._commands.status({}, "", lambda _: None)}
                 self._found, self._at = gather(self._office.config, syncd), now
+                self._found["enrolments"] = self.enrolments.turn
             return self._found
 
     def forget(self) -> None:

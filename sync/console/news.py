@@ -122,6 +122,5 @@ def _without_time(found: dict[str, Any]) -> str:
     """Differs when anything has changed that does not change by itself all the time."""
     platforms = [{**each, "next_try_s": 0} for each in found["platforms"]]
     controller = {**found["controller"], "clock": 0}
-    return repr(
-        (controller, platforms, found["check_ins"], found["files"], found["clock"]["trust"])
-    )
+    rest = (found[name] for name in ("check_ins", "files", "enrolments"))
+    return repr((controller, platforms, found["clock"]["trust"], *rest))

@@ -46,7 +46,7 @@ class Views:
             lstrip_blocks=True,
         )
         times = Times(office.config.zone)
-        self._env.filters |= {"counted": counted, "lasting": lasting}
+        self._env.filters |= {"counted": counted, "lasting": lasting, "first_up": _first_up}
         self._env.globals |= {
             "site": office.config.site.name,
             "version": version("doorward"),
@@ -89,6 +89,11 @@ class Views:
 
 def _within(path: str, tab: str) -> bool:
     return path == tab or (tab != "/" and path.startswith(f"{tab}/"))
+
+
+def _first_up(text: str) -> str:
+    """What stands at the beginning of a sentence."""
+    return text[:1].upper() + text[1:]
 
 
 def _static(name: str) -> bytes:

@@ -1,32 +1,38 @@
 """Whom a question is about: a person or a card as typed, and what the door says to each."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-import click
-
+from controller.cache import Cache
 from controller.cards import CardFormat, card_hash, mask
-from controller.cli.explained import Case, decided
-from controller.cli.output import masked_cards
-from controller.cli.reach import cache_of, clock_of, journal_of, key_of
-from controller.cli.whom import called, exactly, person_meant, shown
 from controller.errors import ConfigError, StoreError
+from controller.explained import Case, decided
+from controller.files import cache_of, clock_of, journal_of, key_of
 from controller.journal import History
 from controller.knowledge import Knowledge, Past
 from controller.model import DoorRules, Facts, Mode, Now, Person, Strength
+from controller.whom import Unclear, called, exactly, shown
+from controller.wording import masked_cards
 
 if TYPE_CHECKING:
-    from controller.cache import Cache
-    from controller.config import Config
+    from controller.config import Config, Stanza
 
 _NO_PIN = 8  # characters; what is shorter may be typed at a keypad
 
 
+class AtDoor(NamedTuple):
+    """One door at one moment."""
+
+    rules: DoorRules
+    mode: Mode
+    now: Now
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the door would say to `whom`.
+    """What the door would say to `whom`, with which of their `cards` (masked).
 
     `obstacle` is what keeps them out all the same; there is no case if it could not be decided.
     """
@@ -34,6 +40,7 @@ class Answer:
     whom: str
     case: Case | None
     obstacle: str = ""
+    cards: tuple[str, ...] = ()
     card: str = field(default="", repr=False)  # canonical, where it may be asked about
 
     @property
@@ -46,8 +53,9 @@ class Answer:
         return self.case is not None and self.case.decision.granted and not self.obstacle
 
 
-def answers(config: "Config", who: str, door: str, mode: Mode, now: Now) -> list[Answer]:
-    """What `door` would say to a person or a card. Raises UsageError or `DoorwardError`."""
+@contextmanager
+def questions(config: "Config") -> Iterator["Questions"]:
+    """Whoever asks, of the files as they are now. Raises `DoorwardError`."""
     with ExitStack() as files:
         cache = files.enter_context(cache_of(config))
         try:
@@ -57,14 +65,7 @@ def answers(config: "Config", who: str, door: str, mode: Mode, now: Now) -> list
         local = _keyholders(config)
         if local:
             files.callback(local.close)
-        know = Knowledge(cache, past, clock_of(config), b"", local)
-        return _Question(config, config.rules(door), mode, now, cache, know).answers(who.strip())
-
-
-def somebody(config: "Config", who: str) -> Person:
-    """The one person meant. Raises UsageError or `StoreError`."""
-    with cache_of(config) as cache:
-        return person_meant(config, cache, who)
+        yield Questions(config, cache, Knowledge(cache, past, clock_of(config), b"", local))
 
 
 class _NoPast:
@@ -81,25 +82,24 @@ class _NoPast:
 
 
 @dataclass(slots=True)
-class _Question:
-    """One door at one moment. `know` hashes no card here: the key is asked for where it counts."""
+class Questions:
+    """Not for two threads. `know` hashes no card here: the key is asked for where it counts."""
 
     config: "Config"
-    rules: DoorRules
-    mode: Mode
-    now: Now
-    cache: "Cache"
+    cache: Cache
     know: Knowledge
 
-    def answers(self, who: str) -> list[Answer]:
+    def of_whom(self, who: str, there: AtDoor) -> list[Answer]:
+        """What the door would say to a person or a card as typed; `Unclear`, `StoreError`."""
+        who = who.strip()
         if person := exactly(self.config, self.cache, who):
-            return list(self._of_person(person))
-        cards, without_key = self._of_card(who)
+            return list(self.of_person(person, there))
+        cards, without_key = self._of_card(who, there)
         if any(answer.known for answer in cards):
             return sorted(cards, key=lambda answer: not answer.known)
         try:
             if person := called(self.cache, who):
-                return list(self._of_person(person))
+                return list(self.of_person(person, there))
         except StoreError:
             if not any(answer.case for answer in cards):
                 raise
@@ -107,35 +107,36 @@ class _Question:
             raise without_key
         if not any(answer.case for answer in cards):
             why = "; ".join(f"{answer.whom}: {answer.obstacle}" for answer in cards)
-            raise click.UsageError(f"nobody is called {shown(who)}, and it is no card here ({why})")
+            raise Unclear(f"nobody is called {shown(who)}, and it is no card here ({why})")
         return cards
 
-    def _of_person(self, person: Person) -> Iterator[Answer]:
+    def of_person(self, person: Person, there: AtDoor) -> Iterator[Answer]:
         """One answer for all cards to which the door says the same."""
         cards = self.cache.cards_of(person.platform, person.key)
         whom = f"{person.name} ({person.platform}/{person.key})"
         if not cards:
-            case = self._decided(self.know.facts_of(person.platform, person.key, self.rules))
+            case = _decided(self.know.facts_of(person.platform, person.key, there.rules), there)
             why = f"no card and no PIN is known of them; give one at {person.platform}, then sync"
             yield Answer(whom, case, why)
         alike: dict[str, tuple[Case, list[str]]] = {}
         for hashed, last in cards:
-            case = self._decided(self.know.facts_by_hash(hashed, self.rules))
+            case = _decided(self.know.facts_by_hash(hashed, there.rules), there)
             alike.setdefault(repr((case.decision, case.trail)), (case, []))[1].append(last)
         for case, lasts in alike.values():
-            yield Answer(f"{whom} with {', '.join(masked_cards(lasts))}", case)
+            masked = masked_cards(lasts)
+            yield Answer(f"{whom} with {', '.join(masked)}", case, cards=tuple(masked))
 
-    def _of_card(self, text: str) -> tuple[list[Answer], ConfigError | None]:
+    def _of_card(self, text: str, there: AtDoor) -> tuple[list[Answer], ConfigError | None]:
         """One answer for each way in which the door's readers write cards."""
         ways: dict[CardFormat, list[str]] = {}
-        for name, reader in self.config.doors[self.rules.door].readers.items():
+        for name, reader in self.config.doors[there.rules.door].readers.items():
             ways.setdefault(reader.card.card_format(), []).append(name)
         try:
-            return [self._at_readers(text, *way) for way in ways.items()], None
+            return [self._at_readers(text, *way, there) for way in ways.items()], None
         except ConfigError as error:
             return [], error
 
-    def _at_readers(self, text: str, card: CardFormat, readers: list[str]) -> Answer:
+    def _at_readers(self, text: str, card: CardFormat, readers: list[str], there: AtDoor) -> Answer:
         where = f"at reader {', '.join(readers)} ({card.form})"
         try:
             canonical = card.canonical(text)
@@ -143,15 +144,16 @@ class _Question:
             return Answer(f"card {_masked(text)} {where}", None, f"cannot be read: it {error}")
         hashed = card_hash(key_of(self.config), canonical)
         what = "PIN" if card.form == "pin" else f"card {_masked(text, canonical)}"
-        facts = self.know.facts_by_hash(hashed, self.rules)
+        facts = self.know.facts_by_hash(hashed, there.rules)
         if card.form == "pin":
             facts = facts._replace(strength=Strength.PIN)  # of a card only its reader can tell
         # Nobody asks about PINs: most that are nobody's are mistyped.
         card_number = "" if card.form == "pin" else canonical
-        return Answer(f"{what} {where}", self._decided(facts), card=card_number)
+        return Answer(f"{what} {where}", _decided(facts, there), card=card_number)
 
-    def _decided(self, facts: Facts) -> Case:
-        return decided(self.rules, self.mode, facts, self.now)
+
+def _decided(facts: Facts, there: AtDoor) -> Case:
+    return decided(there.rules, there.mode, facts, there.now)
 
 
 def _masked(typed: str, canonical: str = "") -> str:
@@ -159,11 +161,15 @@ def _masked(typed: str, canonical: str = "") -> str:
     return mask(canonical.partition(":")[2] or typed) if len(typed) >= _NO_PIN else "…"
 
 
-def _keyholders(config: "Config") -> "Cache | None":
+def _keyholders(config: "Config") -> Cache | None:
     """The controller's own list of them, if it keeps one."""
-    from controller.cache import Cache
-    from sync.keyholders import is_keyholders
-
     path = config.run / "keyholders.db"
-    kept = path.exists() and any(is_keyholders(each) for each in config.platforms.values())
+    kept = path.exists() and any(map(_is_keyholders, config.platforms.values()))
     return Cache(path) if kept else None
+
+
+def _is_keyholders(stanza: "Stanza") -> bool:
+    settings = stanza.settings
+    if isinstance(settings, dict):  # not looked at by its platform
+        return settings.get("keyholders") is True
+    return bool(getattr(settings, "keyholders", False))

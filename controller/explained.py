@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from controller.cli.output import ago, counted, lasting, local
 from controller.config_types import minute_text
 from controller.decide import Trail, decide
 from controller.model import (
@@ -20,6 +19,7 @@ from controller.model import (
 from controller.passage import Passback
 from controller.passes import current_visit, remaining
 from controller.timetable import demanded
+from controller.wording import ago, counted, lasting, local
 from controller.words import TRUST, grant_in_words, hours_in_words
 
 
@@ -50,6 +50,20 @@ def decided(rules: DoorRules, mode: Mode, facts: Facts, now: Now) -> Case:
     """Decide as the door does, and keep what it was decided by."""
     trail: Trail = []
     return Case(rules, mode, facts, now, decide(rules, mode, facts, now, trail), trail)
+
+
+def how(decision: Decision) -> Iterator[str]:
+    """By what somebody is let in; nothing if they are not."""
+    if not decision.granted:
+        return
+    yield f"by {decision.label}"
+    if decision.pass_key:
+        yield f"uses up the pass {decision.pass_key}"
+    if decision.visit == "new":
+        told = "the platform is told" if decision.checks_in else "no platform is told"
+        yield f"begins a visit until {local(decision.visit_until)}; {told}"
+    elif decision.visit:
+        yield f"belongs to a visit until {local(decision.visit_until)}; nothing is used up"
 
 
 def _mode(case: Case) -> Iterator[str]:
