@@ -38,6 +38,7 @@ address = "127.0.0.1"            # behind a proxy or a tunnel; another one needs
 port = 8460
 # certificate = "/etc/doorward/cert.pem"
 # certificate_key = "/etc/doorward/cert-key.pem"
+trusted_proxies = []             # e.g. ["127.0.0.1"]: its X-Forwarded-For and -Proto are believed
 api = false                      # true: the HTTP API (docs/api.md), also without a platform "api"
 
 # Mail to visitors with a booking; without this table nothing is mailed.
@@ -54,7 +55,6 @@ subject = "Your PIN for {{ room }}"
 cancelled_subject = "Your booking of {{ room }} is cancelled"
 # cancelled_template = "/etc/doorward/visitor-cancelled.txt"
 # ca_file = "/etc/doorward/ca.pem"  # instead of the usual authorities
-trusted_proxies = []             # e.g. ["127.0.0.1"]: its X-Forwarded-For and -Proto are believed
 
 # How old what a platform said may become before its people are warned about, or refused.
 [[staleness]]

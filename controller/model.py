@@ -346,7 +346,6 @@ class Kind(StrEnum):
     CARD_ENROLLED = "card_enrolled"
     CARD_BLOCKED = "card_blocked"
     CARD_UNBLOCKED = "card_unblocked"
-    PIN_SHOWN = "visitor_pin_shown"
     PUSHED = "check_ins_pushed"
 
 

@@ -91,7 +91,8 @@ BRIEF: dict[Reason, str] = {  # refusals in a few words, for pictures and lists
     Reason.NO_PASS: "no pass left",
     Reason.STALE: "platform silent for too long",
     Reason.CLOCK: "time not sure",
-    Reason.PASSBACK: "came in just before",
+    Reason.PASSBACK: "is inside already",
+    Reason.ELSEWHERE: "card was elsewhere just now",
     Reason.WEAK: "too weak, or wrong PIN",
     Reason.NO_FACTOR: "no PIN followed",
     Reason.ALONE: "nobody came along",
@@ -116,7 +117,10 @@ DESK: dict[Reason, str] = {  # what staff can do about it who have the console b
     Reason.STALE: "The platform has not answered for too long. The page Now says what is wrong.",
     Reason.CLOCK: "This machine only guesses the time. Until it has reached a time server, open "
     "the door for them on the page Now.",
-    Reason.PASSBACK: "They came in by this door just now. Wait, or open it on the page Now.",
+    Reason.PASSBACK: "By the record they are inside already. If they stand outside, somebody may use "
+    "their card: look who it is, then open the door on the page Doors, or type doorward forgive.",
+    Reason.ELSEWHERE: "The card was at another door too short a time ago to be here now. Look who "
+    "holds it; if it was copied, block it on this page.",
     Reason.WEAK: "The door asks for a stronger card, or for the card and the PIN.",
 }
 RULES = {  # each check of `controller.decide`: what is so if it passes, and if it does not
@@ -142,7 +146,7 @@ RULES = {  # each check of `controller.decide`: what is so if it passes, and if 
         "The platform was heard too long ago",
     ),
     "clock trusted enough": ("The time is sure enough", "The time is only a guess"),
-    "no passback": ("They did not just come in here", "They came in here just now"),
+    "no passback": ("They are not inside already", "By the record they are inside already"),
     "presented strongly enough": (
         "The card is strong enough for this door now",
         "The door asks for more than this now",

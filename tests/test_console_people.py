@@ -286,7 +286,7 @@ def test_a_visitors_pin_is_shown_once_to_staff_and_on_record(
     told = staff.do("/people/pin", platform="loft", key=key).text
     assert f"The PIN of Vera Visit is {pin}" in plain(told)
     assert pin not in staff.get(url).text
-    (event,) = site.events(Kind.PIN_SHOWN)
+    (event,) = site.events(Kind.PINS_SHOWN)
     assert (event.event.name, event.event.person) == ("Vera Visit", key)
     assert event.event.author.startswith("Ida (console)")
     assert pin not in str(event)
@@ -297,7 +297,7 @@ def test_a_visitors_pin_is_shown_once_to_staff_and_on_record(
 def test_a_member_has_no_pin_from_here(calm: Reception, looker: Browser) -> None:
     told = plain(looker.do("/people/pin", **calm.whom(calm.ada)).text)
     assert "is no visitor with a booking" in told
-    assert not calm.events(Kind.PIN_SHOWN)
+    assert not calm.events(Kind.PINS_SHOWN)
 
 
 # When little is there

@@ -77,7 +77,7 @@ def pin(asked: Asked, whom: Person) -> str:
     if not whom.key.startswith(VISITOR):
         raise ConfigError(f"{whom.name} is no visitor with a booking, and has no PIN from here.")
     note = {
-        "kind": Kind.PIN_SHOWN.value,
+        "kind": Kind.PINS_SHOWN.value,
         "platform": whom.platform,
         "person": whom.key,
         "name": whom.name,

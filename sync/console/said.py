@@ -32,7 +32,7 @@ _PLAIN: dict[Kind, tuple[str, str, str]] = {  # colour, short, what happened
     Kind.CARD_ENROLLED: ("good", "New card", "{author} gave {who} a card"),
     Kind.CARD_BLOCKED: ("warn", "Blocked", "{author} blocked a card of {who}"),
     Kind.CARD_UNBLOCKED: ("good", "Unblocked", "{author} unblocked a card of {who}"),
-    Kind.PIN_SHOWN: ("quiet", "PIN", "{author} looked at the PIN of {who}"),
+    Kind.PINS_SHOWN: ("quiet", "PIN", "{author} looked at the PIN of {who}"),
     Kind.PUSHED: ("quiet", "Check-ins", "{author} had late check-ins told"),
     Kind.RENEWED: ("warn", "Journal", "The journal was damaged and begun anew"),
 }

@@ -5,7 +5,7 @@ answered when that is on the disk. The roster is what is kept there.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NoReturn
 
@@ -13,6 +13,7 @@ import structlog
 from pydantic import Field
 
 from controller.cards import CardFormat
+from controller.cards_written import written
 from controller.config import Attached, CardSettings, PlatformCommon, Zone
 from controller.errors import BadReply
 from controller.model import Grant, Person, Span
@@ -21,6 +22,7 @@ from sync.inbound import Route
 from sync.inbox import Inbox, Told
 from sync.news import News
 from sync.platform import (
+    ByHand,
     Capabilities,
     CheckIn,
     LateCheckIn,
@@ -158,9 +160,9 @@ class ApiPlatform:
         progress("people", len(customers), len(customers))
 
     def pour(self, keys: Iterable[str], roster: Roster) -> None:
-        for told in self._inbox.told(self.name, keys):
-            if entry := _entry(told[0].state):
-                self._pour(told[0].customer, entry, roster)
+        for told in self._told(keys):
+            if entry := _entry(told.state):
+                self._pour(told.customer, entry, roster)
 
     def still_admitted(self, key: str, roster: Roster) -> bool:  # noqa: ARG002
         return False  # what was registered is the whole truth
@@ -173,6 +175,21 @@ class ApiPlatform:
 
     def was_told(self, check_in: CheckIn) -> bool:  # noqa: ARG002
         raise BadReply("callers of the API are not asked for check-ins")
+
+    def register_card(self, person: str, canonical: str) -> NoReturn:
+        number = canonical
+        if self._form:
+            number = next(iter(written(self._form, canonical)), "as it is printed")
+        raise ByHand(
+            f"{self.name}: cards come over the API from the program that registered {person}",
+            f"in that program, or by PATCH /api/v1/users/{person}: cards with {number}",
+        )
+
+    def remove_card(self, person: str, hashed: bytes) -> NoReturn:  # noqa: ARG002
+        raise ByHand(
+            f"{self.name}: cards come over the API from the program that registered {person}",
+            f"in that program, or by PATCH /api/v1/users/{person}: cards without the old one",
+        )
 
     def close(self) -> None:
         self._inbox.close()
@@ -188,7 +205,11 @@ class ApiPlatform:
             roster.grant(key, Grant(f"group:{group}", hours=hours))
 
     def _newest(self, key: str) -> Told | None:
-        return next((told[0] for told in self._inbox.told(self.name, [key])), None)
+        return next(self._told([key]), None)
+
+    def _told(self, keys: Iterable[str]) -> Iterator[Told]:
+        """The newest word on each of them of whom there is one."""
+        return (told[0] for told in self._inbox.told(self.name, keys) if told)
 
     def _tell(self, key: str, after: Entry | None, before: Told | None) -> None:
         """What comes later counts, even if the clock was set back meanwhile.
@@ -203,8 +224,8 @@ class ApiPlatform:
     def _known_owners(self) -> dict[str, str]:
         if self._owners is None:
             self._owners = {}
-            for told in self._inbox.told(self.name, self.told_of()):
-                self._note(told[0].customer, None, _entry(told[0].state))
+            for told in self._told(self.told_of()):
+                self._note(told.customer, None, _entry(told.state))
         return self._owners
 
     def _note(self, key: str, before: Entry | None, after: Entry | None) -> None:
