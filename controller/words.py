@@ -117,8 +117,9 @@ DESK: dict[Reason, str] = {  # what staff can do about it who have the console b
     Reason.STALE: "The platform has not answered for too long. The page Now says what is wrong.",
     Reason.CLOCK: "This machine only guesses the time. Until it has reached a time server, open "
     "the door for them on the page Now.",
-    Reason.PASSBACK: "By the record they are inside already. If they stand outside, somebody may use "
-    "their card: look who it is, then open the door on the page Doors, or type doorward forgive.",
+    Reason.PASSBACK: "By the record they are inside already. If they stand outside, perhaps "
+    "somebody used their card: look who it is, then open the door on the page Doors, or type "
+    "doorward forgive.",
     Reason.ELSEWHERE: "The card was at another door too short a time ago to be here now. Look who "
     "holds it; if it was copied, block it on this page.",
     Reason.WEAK: "The door asks for a stronger card, or for the card and the PIN.",
