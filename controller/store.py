@@ -31,7 +31,7 @@ def open_writer(
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+        db = _connected(path)
         with closed_on_error(db):
             if not path.stat().st_size:
                 for pragma in pragmas:
@@ -104,6 +104,22 @@ def set_aside(path: Path, wall: float) -> Path:
     except OSError as error:
         raise StoreError(f"{path} is damaged and cannot be set aside: {error}") from error
     return kept
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    """Connected to a file that holds something, or is without a byte."""
+    db = _connection(path)
+    with closed_on_error(db):
+        if not path.stat().st_size or db.execute("PRAGMA page_count").fetchone()[0]:
+            return db
+    # The power went while it was being made. It is empty again now, but this connection has seen
+    # what stood there, and would not set it up as a new one.
+    db.close()
+    return _connection(path)
+
+
+def _connection(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
 
 
 def _migrate(db: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
