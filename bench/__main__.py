@@ -12,6 +12,7 @@ from pathlib import Path
 from bench import (
     bus,
     controller,
+    cuts,
     decide,
     idle,
     live,
@@ -48,6 +49,7 @@ BENCHMARKS: dict[str, Callable[[Path], Figures]] = {
     "nexudus": nexudus.measure,
     "webhooks": webhooks.measure,
     "memory": memory.measure,
+    "cuts": cuts.measure,
 }
 
 _FAILURES = (DoorwardError, OSError, RuntimeError, AssertionError, sqlite3.Error)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from controller.errors import StoreError
 from controller.model import Event, Kind, Mode, Trust, Visit
 from controller.store import open_reader, open_writer, translated
 
@@ -138,11 +139,19 @@ class JournalFile:
                     seq, last = seq + 1, self._insert(seq + 1, entry, last)
                 self._writer.execute("COMMIT")
                 self._newest, self._untidy = (seq, last), self._untidy + len(entries)
-            except BaseException:
+            except BaseException as error:
                 self._newest = None
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
+                if isinstance(error, sqlite3.IntegrityError):
+                    # No row that is written here can clash with one that was written here.
+                    raise StoreError(f"{self._path} is damaged: {error}", damaged=True) from error
                 raise
+
+    def empty(self) -> bool:
+        """Was nothing ever written to it?"""
+        with self._reading, translated(self._path, "read"):
+            return not newest(self._reader)[0]
 
     def tidy(self) -> None:
         """Now and then carry the WAL over into the file; to be called while nobody waits."""

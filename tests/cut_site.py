@@ -14,7 +14,7 @@ from controller.config import PlatformCommon, load
 from controller.daemon import Controller
 from controller.errors import Unavailable
 from controller.journal_read import JournalReader
-from controller.model import Event
+from controller.model import Event, Grant, Person
 from controller.question import Question
 from controller.secrets import device_key
 from hw import TABLES
@@ -32,9 +32,9 @@ from sync.platform import (
     State,
     Surroundings,
 )
-from tests.fakes import FakeClock
+from tests.fakes import MONDAY, FakeClock
 from tests.torn import Recording
-from tests.worlds import MONDAY, PATIENCE, member, pour
+from tests.worlds import PATIENCE, card_of
 
 CROWD = 24
 PLATFORMS = ("ear", "deaf")
@@ -68,9 +68,7 @@ class Ear:
 
     def __init__(self, name: str, settings: EarSettings, around: Surroundings) -> None:
         self.name = name
-        self.capabilities = Capabilities(
-            LateCheckIn.EXACT, readable_check_ins=settings.reads_back
-        )
+        self.capabilities = Capabilities(LateCheckIn.EXACT, readable_check_ins=settings.reads_back)
         self.record: list[str] = []  # uuids
         self.tape = Recording()
         self.number = 1  # of the roster that it has
@@ -82,7 +80,9 @@ class Ear:
     def fetch(self, roster: Roster, progress: Progress) -> None:
         roster.zone("Europe/Berlin")
         for key in crowd(self.name):
-            pour(roster, member(key, f"plan:{self.number}", platform=self.name))
+            roster.person(Person(self.name, key, key.title()))
+            roster.card(key, card_of(key))
+            roster.grant(key, Grant(f"plan:{self.number}"))
 
     def still_admitted(self, key: str, roster: Roster) -> bool:
         return False

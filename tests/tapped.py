@@ -1,7 +1,7 @@
 """SQLite's own file access, tapped below the standard library's `sqlite3`.
 
-A VFS is registered with the very libsqlite3 that `_sqlite3` is linked with, by ctypes: a copy of the
-`unix` one, of which only what changes a file passes through here (open, write, truncate, sync,
+A VFS is registered with the very libsqlite3 that `_sqlite3` is linked with, by ctypes: a copy of
+the `unix` one, of which only what changes a file passes through here (open, write, truncate, sync,
 delete). Reads, locks and shared memory stay SQLite's own. So the product runs as it is: its
 statements, its migrations, its threads, its connections. APSW's wheel brings another libsqlite3,
 which `sqlite3` never meets; a file system in user space or a device-mapper needs root and a kernel

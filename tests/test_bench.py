@@ -12,6 +12,7 @@ pytest.importorskip("osdp", reason="libosdp is not installed (extra doorward[osd
 from bench import (
     bus,
     controller,
+    cuts,
     decide,
     idle,
     live,
@@ -86,11 +87,16 @@ MEASUREMENTS: list[tuple[Callable[..., Figures], dict[str, Any], set[str]]] = [
         {"webhook_to_door_p50_ms", "webhook_to_door_p99_ms"},
     ),
     (memory.measure, {"people": 200, "changes": 2}, {"sync_rss_mib"}),
+    (
+        cuts.measure,
+        {"cuts": 16, "seed": 1},
+        {"power_cuts_tried", "power_cuts_survived", "power_cuts_lost"},
+    ),
 ]
 # Counts and rates that say how much a figure beside them is worth.
 UNLIMITED = {
     *("starts_tried", "wiegand_decoded_bits_per_s", "controller_polling_cpu_percent"),
-    "webhook_to_door_p50_ms",
+    *("webhook_to_door_p50_ms", "power_cuts_tried", "power_cuts_survived"),
 }
 
 
@@ -103,6 +109,7 @@ def test_small(
     assert set(figures) == keys
     assert all(verdict(key, figures) for key in keys)
     assert not figures.get("stray_pulses")
+    assert not figures.get("power_cuts_lost")
 
 
 def test_every_limit_has_a_measurement_that_a_full_run_makes() -> None:

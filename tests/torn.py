@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from tests.tapped import OK
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something that was promised, or that left the machine, at this moment; no part of the disk."""
+    """Something that was promised, or left the machine, at this moment; no part of the disk."""
 
     what: str
     value: Any
@@ -40,12 +41,12 @@ class _File:
 
 
 class Recording:
-    """A `tests.tapped.Watcher` that lets everything happen and keeps it, in order, with the notes."""
+    """A `tests.tapped.Watcher` that lets everything happen and keeps it, in order, with notes."""
 
-    def __init__(self, *, honest: bool = True) -> None:
-        """`honest`: a sync makes durable what it says."""
+    def __init__(self, lies: str = "") -> None:
+        """`lies`: syncs of the database of that name do nothing; "*": none does anything."""
         self.steps: list[tuple[Any, ...] | Note] = []
-        self._honest = honest
+        self._lies = lies
         self._in_sync, self._go = threading.Event(), threading.Event()
         self._go.set()
 
@@ -74,16 +75,19 @@ class Recording:
     def sync(self, path: str) -> int:
         self._in_sync.set()
         self._go.wait()
-        return self._keep("sync", path) if self._honest else OK
+        return OK if self._lied(path) else self._keep("sync", path)
 
     def delete(self, path: str) -> int:
         return self._keep("delete", path)
 
     def sync_folder(self, folder: str) -> int:
-        return self._keep("sync_folder", folder) if self._honest else OK
+        return OK if self._lied("") else self._keep("sync_folder", folder)
 
     def renamed(self, old: str, new: str) -> None:
         self._keep("rename", old, new)
+
+    def _lied(self, path: str) -> bool:
+        return self._lies == "*" or bool(self._lies and self._lies in path)
 
     def _keep(self, *step: Any) -> int:
         self.steps.append(step)
@@ -102,13 +106,16 @@ class Disk:
             if path.is_file() and not path.name.endswith("-shm")
         }
         self._certain_names = dict(self._names)
-        self._since: list[tuple[str, _File | None]] = []  # name → file, or no file any more
+        # Each all or nothing: name → file, or no file any more.
+        self._since: list[dict[str, _File | None]] = []
 
-    def step(self, step: Any) -> None:
+    def step(self, step: tuple[Any, ...] | Note) -> None:
         """Carry one step of a recording out."""
+        if isinstance(step, Note):
+            return
         what, path, *more = step
         if what == "create":
-            self._name(path, _File())
+            self._name({path: _File()})
         elif what == "write":
             self._names[path].since.append((more[0], more[1]))
         elif what == "truncate":
@@ -116,11 +123,9 @@ class Disk:
         elif what == "sync":
             self._names[path].sync()
         elif what == "delete":
-            self._name(path, None)
+            self._name({path: None})
         elif what == "rename" and path in self._names:
-            file = self._names[path]
-            self._name(path, None)
-            self._name(more[0], file)
+            self._name({path: None, more[0]: self._names[path]})
         elif what == "sync_folder":
             self._certain_names, self._since = dict(self._names), []
 
@@ -129,15 +134,19 @@ class Disk:
         names = dict(self._certain_names)
         in_order = chance.random() < 0.5  # as file systems with a journal do it
         upto = chance.randint(0, len(self._since))
-        for number, (name, file) in enumerate(self._since):
-            if number < upto if in_order else chance.random() < 0.5:
-                _put(names, name, file)
+        stuck: set[str] = set()  # what happened to a name later needs what happened before
+        for number, named in enumerate(self._since):
+            done = number < upto if in_order else chance.random() < 0.5
+            if done and stuck.isdisjoint(named):
+                _put(names, named)
+            else:
+                stuck.update(named)
         fate = chance.choice(_FATES)
         return {Path(name).name: _left(file, fate(chance)) for name, file in names.items()}
 
-    def _name(self, name: str, file: _File | None) -> None:
-        _put(self._names, name, file)
-        self._since.append((name, file))
+    def _name(self, named: dict[str, _File | None]) -> None:
+        _put(self._names, named)
+        self._since.append(named)
 
 
 def laid_out(files: dict[str, bytes], folder: Path, chance: random.Random) -> Path:
@@ -243,7 +252,7 @@ def _left(file: _File, fate: _Fate) -> bytes:
 def _pieces(offset: int, data: bytes, size: int) -> list[tuple[int, bytes]]:
     """Cut at multiples of `size` from the file's beginning, as a disk would."""
     cuts = [0, *range(size - offset % size, len(data), size), len(data)]
-    return [(offset + a, data[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [(offset + a, data[a:b]) for a, b in pairwise(cuts)]
 
 
 def _carry_out(content: bytearray, change: tuple[int, bytes] | int) -> None:
@@ -256,8 +265,9 @@ def _carry_out(content: bytearray, change: tuple[int, bytes] | int) -> None:
     content[offset : offset + len(data)] = data
 
 
-def _put(names: dict[str, _File], name: str, file: _File | None) -> None:
-    if file is None:
-        names.pop(name, None)
-    else:
-        names[name] = file
+def _put(names: dict[str, _File], named: dict[str, _File | None]) -> None:
+    for name, file in named.items():
+        if file is None:
+            names.pop(name, None)
+        else:
+            names[name] = file
