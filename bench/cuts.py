@@ -17,7 +17,7 @@ from tests.cuts import Cutter
 
 
 def measure(work: Path, *, cuts: int = 6_000, seed: int | None = None) -> Figures:
-    """About so many cuts in all, spread evenly over the stories."""
+    """Power cuts under the whole product, a new seed each time: how many were survived."""
     seed = random.randrange(1_000_000) if seed is None else seed
     print(f"  seed {seed}; the floor is every cut: SQLite loses nothing that it synced")
     tried = lost = 0

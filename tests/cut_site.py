@@ -125,21 +125,51 @@ class Site:
         with ExitStack() as ends:
             running = Running(self, tape, FakeClock(wall))
             running.start(ends)
+            running.start_office(ends)
             yield running
 
+    @contextmanager
+    def on_alone(self, wall: float = MONDAY) -> Iterator["Alone"]:
+        """The controller, without anything of `sync`."""
+        with ExitStack() as ends:
+            alone = Alone(self, Recording(), FakeClock(wall))
+            alone.start(ends)
+            yield alone
 
-class Running:
-    """A site at work. What it promises is noted on the tape."""
+
+class Alone:
+    """A controller at work."""
 
     def __init__(self, site: Site, tape: Recording, clock: FakeClock) -> None:
         self.site, self.tape, self.clock = site, tape, clock
 
     def start(self, ends: ExitStack) -> None:
-        config = self.site.config
-        self.controller = ends.enter_context(Controller(config, self.clock))
+        self.controller = ends.enter_context(Controller(self.site.config, self.clock))
         self.door = self.controller.doors.working["front"]
         self.journal = self.controller.journal
-        self.office = Office(config, threading.Event(), self.clock)
+
+    @property
+    def lock(self) -> SimLock:
+        lock = self.door.parts.lock
+        assert isinstance(lock, SimLock)
+        return lock
+
+    def present(self, key: str) -> str:
+        """Hold somebody's card to the reader; the reason."""
+        self.clock.advance(3)
+        reader = self.door.parts.readers["main"].reader
+        assert isinstance(reader, SimReader)
+        reader.present(f"card of {key}")
+        assert self.door.catch_up(PATIENCE)
+        assert self.door.last
+        return str(self.door.last[1].reason.value)
+
+
+class Running(Alone):
+    """A whole site at work. What it promises is noted on the tape."""
+
+    def start_office(self, ends: ExitStack) -> None:
+        self.office = Office(self.site.config, threading.Event(), self.clock)
         ends.callback(self.office.close)
         self.inbox = Inbox(self.site.data / "inbox.db")
         ends.callback(self.inbox.close)
@@ -155,12 +185,6 @@ class Running:
         assert all(isinstance(ear, Ear) for ear in ears)
         return ears  # type: ignore[return-value]
 
-    @property
-    def lock(self) -> SimLock:
-        lock = self.door.parts.lock
-        assert isinstance(lock, SimLock)
-        return lock
-
     def promise(self) -> None:
         """All that was appended is on the disk, says the journal."""
         assert self.journal.flush(PATIENCE)
@@ -169,15 +193,10 @@ class Running:
             self.tape.note("on disk", (self.disk.chain, last[0].seq, last[0].hash))
 
     def scan(self, key: str) -> str:
-        """Hold somebody's card to the reader; the reason."""
-        self.clock.advance(3)
-        reader = self.door.parts.readers["main"].reader
-        assert isinstance(reader, SimReader)
-        reader.present(f"card of {key}")
-        assert self.door.catch_up(PATIENCE)
-        assert self.door.last
+        """As `present`, and the entry is on the disk."""
+        reason = self.present(key)
         self.promise()
-        return str(self.door.last[1].reason.value)
+        return reason
 
     def burst(self, events: list[Event]) -> None:
         """Append while the disk is slow: the first alone, all others in one transaction."""

@@ -13,7 +13,7 @@ from tests.cuts import Cutter, replayed
 from tests.tapped import tapped
 from tests.torn import Disk, Recording, laid_out
 
-SEED, CUTS = 1, 126  # times eight stories, and every fourth is cut twice
+SEED, CUTS = 1, 105  # times eight stories, and every fourth is cut twice
 MADE = (("CREATE TABLE one(a)", "INSERT INTO one VALUES (1)"),)
 PRAGMAS = ("PRAGMA page_size=1024", "PRAGMA auto_vacuum=INCREMENTAL")
 ALONE = os.environ.get("DOORWARD_CUT", "")
