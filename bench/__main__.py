@@ -21,6 +21,7 @@ from bench import (
     pull,
     push,
     scan,
+    stalled,
     start,
     strays,
     webhooks,
@@ -50,6 +51,7 @@ BENCHMARKS: dict[str, Callable[[Path], Figures]] = {
     "webhooks": webhooks.measure,
     "memory": memory.measure,
     "cuts": cuts.measure,
+    "stalled": stalled.measure,
 }
 
 _FAILURES = (DoorwardError, OSError, RuntimeError, AssertionError, sqlite3.Error)

@@ -133,6 +133,7 @@ class JournalFile:
         """Append these, all or none; they are on the disk when this returns."""
         with self._writing, translated(self._path, "written"):
             self._writer.execute("BEGIN IMMEDIATE")
+            looked = self._newest is None
             try:
                 seq, last = self._newest or newest(self._writer)
                 for entry in entries:
@@ -143,8 +144,8 @@ class JournalFile:
                 self._newest = None
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
-                if isinstance(error, sqlite3.IntegrityError):
-                    # No row that is written here can clash with one that was written here.
+                if looked and isinstance(error, sqlite3.IntegrityError):
+                    # What comes after the newest row clashes with none, if the file is whole.
                     raise StoreError(f"{self._path} is damaged: {error}", damaged=True) from error
                 raise
 

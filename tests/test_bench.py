@@ -21,6 +21,7 @@ from bench import (
     pull,
     push,
     scan,
+    stalled,
     start,
     strays,
     webhooks,
@@ -92,6 +93,7 @@ MEASUREMENTS: list[tuple[Callable[..., Figures], dict[str, Any], set[str]]] = [
         {"cuts": 16, "seed": 1},
         {"power_cuts_tried", "power_cuts_survived", "power_cuts_lost"},
     ),
+    (stalled.measure, {**SMALL, "scans": 3, "blocks_for": 0.7}, {"stalled_disk_scan_ms"}),
 ]
 # Counts and rates that say how much a figure beside them is worth.
 UNLIMITED = {

@@ -191,5 +191,3 @@ def test_with_everything_gone_nobody_is_let_in_before_a_roster_is_there(
         assert running.present("ear-00") != "granted"
         assert not running.lock.released
         assert running.journal.flush(PATIENCE)
-
-

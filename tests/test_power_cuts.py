@@ -1,4 +1,8 @@
-"""The power may go at any write: what was promised holds, and the door is locked."""
+"""The power may go at any write: what was promised holds, and the door is locked.
+
+A cut that was not survived is named `story:seed:number/of`, and that name replays it alone:
+`DOORWARD_CUT="scanning:1:17/105" python -m pytest -n0 tests/test_power_cuts.py -k alone`
+"""
 
 import os
 import random
