@@ -1,5 +1,6 @@
 """Disks that are slow, full, broken, read-only or empty, under the whole product."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -8,13 +9,15 @@ import pytest
 
 from controller.cache import Cache
 from controller.errors import StoreError
+from controller.journal_read import JournalReader
 from controller.model import Kind
 from sync.platform import State
 from tests.cut_site import PLATFORMS, Alone, Running, Site
 from tests.doomed import wait_until
+from tests.fakes import MONDAY
 from tests.tapped import FULL, IO_ERROR, OK, READ_ONLY, tapped
 from tests.torn import Recording
-from tests.worlds import PATIENCE
+from tests.worlds import DAY, PATIENCE
 
 CANNOT_OPEN, WRITE_FAILED, SYNC_FAILED = 14, IO_ERROR | 3 << 8, IO_ERROR | 4 << 8
 
@@ -151,6 +154,25 @@ def test_a_controller_that_starts_on_a_disk_that_takes_nothing_lets_members_in(
         assert running.door.last
         assert not running.door.last[1].granted
         assert not running.journal.flush(0)
+
+
+@pytest.mark.slow
+def test_a_disk_that_stalls_while_old_events_are_removed_stops_no_sign_of_life(
+    site: Site, disk: Failing
+) -> None:
+    """Else systemd would take the controller for hung, and start it on that very disk."""
+    stop = threading.Event()
+    with site.on_alone(MONDAY + 4000 * DAY) as running:
+        assert running.journal.flush(PATIENCE)
+        serving = threading.Thread(target=running.controller.serve, args=(stop,))
+        with disk.stalled() as in_sync:
+            serving.start()
+            assert in_sync.wait(PATIENCE), "something is being removed"
+            stop.set()
+            serving.join(PATIENCE)
+            assert not serving.is_alive(), "it came round again"
+    with closing(JournalReader(site.data / "journal.db")) as reader:
+        assert reader.verify().pruned
 
 
 @pytest.mark.parametrize("gone", [["journal.db"], ["cache.db"], ["journal.db", "cache.db"]])
