@@ -89,12 +89,21 @@ def tapped(folder: Path, watcher: Watcher) -> Iterator[None]:
             tap.register(tap.theirs)
 
 
+def can_tap() -> bool:
+    """Can the functions of `sqlite3`'s library be reached? Not where it is linked in and hidden."""
+    return hasattr(_library(), "sqlite3_vfs_register")
+
+
+def _library() -> c.CDLL:
+    # A builtin module's symbols are the program's own; else those of its library count, too.
+    return c.CDLL(getattr(_sqlite3, "__file__", None))
+
+
 class _Tap:
     """Made once and kept: SQLite holds pointers into it for as long as a connection is open."""
 
     def __init__(self) -> None:
-        # A builtin module's symbols are the program's own; else those of its library count, too.
-        self._lib = c.CDLL(getattr(_sqlite3, "__file__", None))
+        self._lib = _library()
         self._lib.sqlite3_vfs_find.restype = c.POINTER(_Vfs)
         self.theirs = self._lib.sqlite3_vfs_find(None)
         assert self.theirs.contents.version == 3
@@ -152,6 +161,7 @@ class _Tap:
         path, watcher, _ = self._files[file]
         if refused := watcher.sync(path):
             return refused
+        # As the `unix` VFS does, whose own sync is not called.
         if path in self._unlisted:
             self._unlisted.discard(path)
             return watcher.sync_folder(str(Path(path).parent))

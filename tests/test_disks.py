@@ -15,10 +15,11 @@ from sync.platform import State
 from tests.cut_site import PLATFORMS, Alone, Running, Site
 from tests.doomed import wait_until
 from tests.fakes import MONDAY
-from tests.tapped import FULL, IO_ERROR, OK, READ_ONLY, tapped
+from tests.tapped import FULL, IO_ERROR, OK, READ_ONLY, can_tap, tapped
 from tests.torn import Recording
 from tests.worlds import DAY, PATIENCE
 
+pytestmark = pytest.mark.skipif(not can_tap(), reason="this Python hides its SQLite")
 CANNOT_OPEN, WRITE_FAILED, SYNC_FAILED = 14, IO_ERROR | 3 << 8, IO_ERROR | 4 << 8
 
 

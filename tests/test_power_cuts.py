@@ -14,9 +14,10 @@ import pytest
 from controller.store import open_writer
 from tests.cut_stories import STORIES
 from tests.cuts import Cutter, replayed
-from tests.tapped import tapped
+from tests.tapped import can_tap, tapped
 from tests.torn import Disk, Recording, laid_out
 
+pytestmark = pytest.mark.skipif(not can_tap(), reason="this Python hides its SQLite")
 SEED, CUTS = 1, 105  # times eight stories, and every fourth is cut twice
 MADE = (("CREATE TABLE one(a)", "INSERT INTO one VALUES (1)"),)
 PRAGMAS = ("PRAGMA page_size=1024", "PRAGMA auto_vacuum=INCREMENTAL")
