@@ -25,8 +25,9 @@ class Tally:
     def told(self) -> str:
         first = "\n".join(self.failures[:10])
         return (
-            f"{len(self.failures)} of {self.tried} cuts were not survived:\n{first}\nOne alone: "
-            'DOORWARD_CUT="…" python -m pytest -n0 tests/test_power_cuts.py -k alone'
+            f"{len(self.failures)} of {self.tried} cuts were not survived; what was found after "
+            f'each is kept:\n{first}\nOne alone: DOORWARD_CUT="…" '
+            "python -m pytest -n0 tests/test_power_cuts.py -k alone"
         )
 
 
@@ -68,13 +69,16 @@ class Cutter:
         """Cut, see what is there, and perhaps cut that, too."""
         for again in (chance.random() < _AGAIN, False):
             tally.tried += 1
-            laid_out(disk.cut(chance), self._site.data, chance)
+            found = disk.cut(chance)
+            laid_out(found, self._site.data, chance)
             disk, tape = Disk(self._site.data), Recording()
             try:
                 with tapped(self._site.data, tape):
                     self._story.check(self._site, Promises.of(steps), tape)
             except Exception as error:  # noqa: BLE001 - whatever it is, it was not survived
-                tally.failures.append(f"{name}: {type(error).__name__}: {error}")
+                kept = self._site.data.with_name(f"found-{len(tally.failures)}")
+                laid_out(found, kept, random.Random(0))
+                tally.failures.append(f"{name}: {type(error).__name__}: {error} (from {kept})")
                 return
             if not again:
                 return

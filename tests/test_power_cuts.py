@@ -2,6 +2,7 @@
 
 A cut that was not survived is named `story:seed:number/of`, and that name replays it alone:
 `DOORWARD_CUT="scanning:1:17/105" python -m pytest -n0 tests/test_power_cuts.py -k alone`
+(where threads share a transaction by chance, the cut may fall a step or two beside).
 """
 
 import os
