@@ -13,6 +13,7 @@ from bench import (
     bus,
     console,
     controller,
+    cuts,
     decide,
     idle,
     live,
@@ -21,6 +22,7 @@ from bench import (
     pull,
     push,
     scan,
+    stalled,
     start,
     strays,
     webhooks,
@@ -50,6 +52,8 @@ BENCHMARKS: dict[str, Callable[[Path], Figures]] = {
     "webhooks": webhooks.measure,
     "memory": memory.measure,
     "console": console.measure,
+    "cuts": cuts.measure,
+    "stalled": stalled.measure,
 }
 
 _FAILURES = (DoorwardError, OSError, RuntimeError, AssertionError, sqlite3.Error)

@@ -59,6 +59,8 @@ LIMITS = {
     "webhook_to_door_p99_ms": Limit(2_000),
     "sync_rss_mib": Limit(200),
     "console_first_paint_ms": Limit(1, "floor_first_paint_ms", more=100),
+    "power_cuts_lost": Limit(0),
+    "stalled_disk_scan_ms": Limit(150),
 }
 
 

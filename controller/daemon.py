@@ -1,5 +1,6 @@
 """`doorward controller`: puts the doors together and keeps them going. Opens no network socket."""
 
+import math
 import signal
 import threading
 from pathlib import Path
@@ -37,6 +38,7 @@ DOOR_SOCK = "door.sock"
 _TICK = 1.0  # seconds
 _STUCK = 8.0  # seconds without a sign of life after which systemd may restart us
 _PRUNE_EVERY = 3600.0
+_PRUNES_WITHIN = 15.0  # seconds that are waited for it at the end
 _LOOK_EVERY = 5.0  # seconds between looks at the keyholders' files
 
 
@@ -77,6 +79,7 @@ class Controller:
         self._keyholders = _local_list(config, key, self.clock)
         self._notifier, self._steps, self._once = Notifier(), StepWatch(self.clock), Once(log)
         self._prune_at = self._look_at = 0.0
+        self._pruner: threading.Thread | None = None
         self._server: Server | None = None
 
     def __enter__(self) -> "Controller":
@@ -94,6 +97,8 @@ class Controller:
             self._server.close()
         self.doors.stop()
         self.knowledge.close()
+        if self._pruner:
+            self._pruner.join(_PRUNES_WITHIN)
         self.journal.append(Event(Kind.STOPPED))
         self.journal.close()
 
@@ -112,7 +117,10 @@ class Controller:
                 self._read_keyholders()
                 self._listen()
             if now >= self._prune_at:
-                self._prune_at = now + (_TICK if self._prune() else _PRUNE_EVERY)
+                # Apart, for a disk that stalls must not take the signs of life away.
+                self._prune_at = math.inf
+                self._pruner = threading.Thread(target=self._prune, name="prune", daemon=True)
+                self._pruner.start()
 
     def _begin(self) -> None:
         self._read_keyholders()
@@ -148,7 +156,11 @@ class Controller:
             log.warning("the clock was set", seconds=round(step, 1))
             self.journal.append(Event(Kind.CLOCK_STEPPED, detail={"seconds": round(step, 1)}))
 
-    def _prune(self) -> int:
+    def _prune(self) -> None:
+        again = _TICK if self._pruned() else _PRUNE_EVERY
+        self._prune_at = self.clock.monotonic() + again
+
+    def _pruned(self) -> int:
         keep = self.config.journal
         try:
             removed = self.journal.prune(self.clock.wall() - keep.keep, keep.max_mib << 20)

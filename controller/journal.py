@@ -20,7 +20,7 @@ from controller.logs import Once
 from controller.model import Event, Kind, Mode, Visit
 from controller.passage import Place
 from controller.ports import Clock
-from controller.store import closed_on_error, set_aside
+from controller.store import closed_on_error, newest_set_aside, set_aside
 from controller.tries import Tried
 
 __all__ = ["History", "Journal", "Ticket"]
@@ -216,21 +216,29 @@ class Journal:
 
     def _opened(self) -> JournalFile:
         try:
-            return JournalFile(self._path, self._boot)
+            file = JournalFile(self._path, self._boot)
         except StoreError as error:
             if not error.damaged:
                 raise
-        return self._renewed()
+            return self._renewed()
+        with closed_on_error(file):
+            # The power may have gone after another was set aside and before this one said so.
+            if file.empty() and (kept := newest_set_aside(self._path)):
+                self._say_renewed(file, kept)
+        return file
 
     def _renewed(self) -> JournalFile:
         kept = set_aside(self._path, self._clock.wall())
         log.critical("journal damaged: set aside, a new one begins", kept=str(kept))
         file = JournalFile(self._path, self._boot)
+        with closed_on_error(file):
+            self._say_renewed(file, kept)
+        return file
+
+    def _say_renewed(self, file: JournalFile, kept: Path) -> None:
         wall_ms, mono_ms = (int(t() * 1000) for t in (self._clock.wall, self._clock.monotonic))
         event = Event(Kind.RENEWED, detail={"set_aside": kept.name})
-        with closed_on_error(file):
-            file.write([Entry(event, uuid7(wall_ms), wall_ms, mono_ms, self._clock.trust())])
-        return file
+        file.write([Entry(event, uuid7(wall_ms), wall_ms, mono_ms, self._clock.trust())])
 
     def _run(self) -> None:
         while True:

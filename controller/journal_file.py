@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from controller.errors import StoreError
 from controller.journal_places import FORGIVEN_UP_TO, MIGRATION, note_place, place_in
 from controller.model import Event, Kind, Mode, Reason, Trust, Visit
 from controller.passage import Place
@@ -146,17 +147,26 @@ class JournalFile:
         """Append these, all or none; they are on the disk when this returns."""
         with self._writing, translated(self._path, "written"):
             self._writer.execute("BEGIN IMMEDIATE")
+            looked = self._newest is None
             try:
                 seq, last = self._newest or newest(self._writer)
                 for entry in entries:
                     seq, last = seq + 1, self._insert(seq + 1, entry, last)
                 self._writer.execute("COMMIT")
                 self._newest, self._untidy = (seq, last), self._untidy + len(entries)
-            except BaseException:
+            except BaseException as error:
                 self._newest = None
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
+                if looked and isinstance(error, sqlite3.IntegrityError):
+                    # What comes after the newest row clashes with none, if the file is whole.
+                    raise StoreError(f"{self._path} is damaged: {error}", damaged=True) from error
                 raise
+
+    def empty(self) -> bool:
+        """Was nothing ever written to it?"""
+        with self._reading, translated(self._path, "read"):
+            return not newest(self._reader)[0]
 
     def tidy(self) -> None:
         """Now and then carry the WAL over into the file; to be called while nobody waits."""

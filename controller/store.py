@@ -11,6 +11,7 @@ from urllib.parse import quote
 from controller.errors import StoreError
 
 Migrations = Sequence[Sequence[str]]  # statements of version 1, of version 2 …
+_DAMAGED = ".damaged-"  # and the second in which it was set aside
 _NOT_FOR_US = ("SQLITE_CANTOPEN", "SQLITE_READONLY")  # what a reader meets in a folder not its own
 
 
@@ -31,7 +32,7 @@ def open_writer(
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+        db = _connected(path)
         with closed_on_error(db):
             if not path.stat().st_size:
                 for pragma in pragmas:
@@ -94,16 +95,43 @@ def set_aside(path: Path, wall: float) -> Path:
 
     Never over another one. Raises `StoreError`.
     """
-    names = (f"{path.name}.damaged-{int(wall) + n}" for n in count())
-    kept = next(name for n in names if not (name := path.with_name(n)).exists())
+    names = (f"{path.name}{_DAMAGED}{int(wall) + n}" for n in count())
+    kept = next(path.with_name(n) for n in names if not any(path.parent.glob(f"{n}*")))
     try:
-        for suffix in ("", "-wal", "-shm"):
+        # The file itself last: should the power go meanwhile, it is found damaged once more, and
+        # nobody begins a new one beside the WAL of the old.
+        for suffix in ("-wal", "-shm", ""):
             part = path.with_name(path.name + suffix)
             if part.exists():
                 part.rename(kept.with_name(kept.name + suffix))
     except OSError as error:
         raise StoreError(f"{path} is damaged and cannot be set aside: {error}") from error
     return kept
+
+
+def newest_set_aside(path: Path) -> Path | None:
+    """The new name of the last database that was set aside from here, if it is still there."""
+    kept = (each for each in path.parent.glob(f"{path.name}{_DAMAGED}*"))
+    numbered = [
+        (int(end), each) for each in kept if (end := each.suffix[len(_DAMAGED) :]).isdigit()
+    ]
+    return max(numbered)[1] if numbered else None
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    """Connected to a file that holds something, or is without a byte."""
+    db = _connection(path)
+    with closed_on_error(db):
+        if not path.stat().st_size or db.execute("PRAGMA page_count").fetchone()[0]:
+            return db
+    # The power went while it was being made. It is empty again now, but this connection has seen
+    # what stood there, and would not set it up as a new one.
+    db.close()
+    return _connection(path)
+
+
+def _connection(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
 
 
 def _migrate(db: sqlite3.Connection, path: Path, migrations: Migrations) -> None:

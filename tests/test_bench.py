@@ -15,6 +15,7 @@ from bench import (
     bus,
     console,
     controller,
+    cuts,
     decide,
     idle,
     live,
@@ -23,6 +24,7 @@ from bench import (
     pull,
     push,
     scan,
+    stalled,
     start,
     strays,
     webhooks,
@@ -94,11 +96,17 @@ MEASUREMENTS: list[tuple[Callable[..., Figures], dict[str, Any], set[str]]] = [
         {"loads": 2, "scans": 2},
         {"console_first_paint_ms", "floor_first_paint_ms"},
     ),
+    (
+        cuts.measure,
+        {"cuts": 16, "seed": 1},
+        {"power_cuts_tried", "power_cuts_survived", "power_cuts_lost"},
+    ),
+    (stalled.measure, {**SMALL, "scans": 3, "blocks_for": 0.7}, {"stalled_disk_scan_ms"}),
 ]
 # Counts and rates that say how much a figure beside them is worth.
 UNLIMITED = {
     *("starts_tried", "wiegand_decoded_bits_per_s", "controller_polling_cpu_percent"),
-    "webhook_to_door_p50_ms",
+    *("webhook_to_door_p50_ms", "power_cuts_tried", "power_cuts_survived"),
 }
 
 
@@ -113,6 +121,7 @@ def test_small(
     assert set(figures) == keys
     assert all(verdict(key, figures) for key in keys)
     assert not figures.get("stray_pulses")
+    assert not figures.get("power_cuts_lost")
 
 
 def test_every_limit_has_a_measurement_that_a_full_run_makes() -> None:

@@ -89,7 +89,9 @@ def test_a_socket_that_cannot_be_made_keeps_nobody_out_and_is_made_later(
         assert ask_controller(config, "status")["doors"][0]["id"] == "front"
 
 
-def test_a_folder_that_cannot_be_made_is_named_with_what_to_do(config: Config) -> None:
-    config.run.write_text("")
-    with pytest.raises(StoreError, match=r"run cannot be made .*; make it, and give it to"):
+@pytest.mark.parametrize("name", ["run", "data"])
+def test_a_folder_that_cannot_be_made_is_named_with_what_to_do(config: Config, name: str) -> None:
+    (config.path.parent / name).write_text("")
+    with pytest.raises(StoreError, match=rf"{name} cannot be made .*; make it, and give it to"):
         Controller(config, FakeClock())
+    assert NosyLock.seen == [], "no lock is touched"

@@ -15,6 +15,7 @@ from controller.errors import StoreError
 from controller.journal import History, Journal, Ticket
 from controller.journal_read import JournalReader, Verdict
 from controller.model import Event, Kind
+from controller.store import set_aside
 from tests.doomed import wait_until
 from tests.fakes import MONDAY, FakeClock
 from tests.worlds import PATIENCE, entry, keep
@@ -82,6 +83,20 @@ class TestDamageFoundAtTheStart:
         with closing(JournalReader(path)) as reader:
             assert reader.events()[0].event.detail == {"set_aside": self.aside(path).name}
 
+    def test_it_says_so_even_if_the_power_went_before_it_could(self, old: str, path: Path) -> None:
+        garble(path)
+        set_aside(path, MONDAY - 60)
+        garbled_before = path.with_name("journal.db.damaged-1000")
+        garbled_before.touch()
+        with closing(Journal(path, FakeClock(), "boot-2")) as journal:
+            keep(journal, entry("ada"))
+        assert kinds(path) == [Kind.RENEWED, Kind.ACCESS]
+        with closing(JournalReader(path)) as reader:
+            (event, _) = reader.events()
+            assert event.event.detail == {"set_aside": f"journal.db.damaged-{int(MONDAY) - 60}"}
+        Journal(path, FakeClock(), "boot-3").close()
+        assert kinds(path).count(Kind.RENEWED) == 1
+
     def test_readers_leave_it_alone_and_say_so(self, old: str, path: Path) -> None:
         garble(path)
         content = path.read_bytes()
@@ -101,6 +116,15 @@ class TestDamageFoundAtTheStart:
 
 
 class TestDamageFoundLater:
+    def test_rows_that_cannot_be_there_do_not_stop_it_for_good(self, old: str, path: Path) -> None:
+        """As a disk leaves them that said it had written what it had not."""
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute("INSERT INTO open_check_in SELECT max(seq) + 1, 'cobot' FROM event")
+        with closing(Journal(path, FakeClock(), "boot-2")) as journal:
+            keep(journal, entry("ada"))
+            assert journal.chain != old
+        assert kinds(path) == [Kind.RENEWED, Kind.ACCESS]
+
     @pytest.fixture
     def journal(self, old: str, path: Path) -> Iterator[Journal]:
         with closing(Journal(path, FakeClock(), "boot-2")) as journal:
