@@ -113,11 +113,10 @@ def _kept(running: Running, promised: Promises) -> None:
             assert found[0].hash == digest, f"event {seq} is another"
         else:
             assert running.disk.newest() > seq, f"event {seq} was on the disk and is lost"
-    told = {c: running.inbox.told("ear", [c]) for c in promised.heard}
-    words = {customer: (next(rows) or [None])[0] for customer, rows in told.items()}
     for customer, at in promised.heard.items():
-        word = words[customer]
-        assert getattr(word, "at", 0) >= at, f"what was heard of {customer} is lost"
+        (words,) = running.inbox.told("ear", [customer])
+        assert words, f"what was heard of {customer} is lost"
+        assert words[0].at >= at, f"what was heard of {customer} is lost"
     assert running.office.desk
     (row,) = running.office.desk.read("SELECT count(*) FROM tokens")
     assert row[0] >= promised.laid_down, "what was laid down is lost"
