@@ -75,7 +75,11 @@ class Sandbox:
         return ask(self.places.town, {"do": do, **more})
 
     def console(self) -> str:
-        """Where the console listens."""
+        """Where the console listens, once it does."""
+        self.wait_until(lambda: bool(self._listening()), "the console")
+        return self._listening()
+
+    def _listening(self) -> str:
         return str(ask(self.places.run / "sync.sock", {"do": "status"})["http"].get("url", ""))
 
     def urls(self) -> dict[str, str]:
