@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from controller.cli.desk import at_desk
 from controller.cli.inputs import complete_doors, json_option
 from controller.cli.output import iso, local, masked_cards, plain, print_json, print_table
-from controller.cli.reach import cache_of, configured
+from controller.cli.reach import ENROLMENT, asked_of_sync, cache_of, configured
 from controller.cli.whom import person_meant
 
 if TYPE_CHECKING:
@@ -34,8 +33,8 @@ def block_command(context: click.Context, card: str, person: str, door: str, why
     characters; without CARD it is the only one they have. It stays blocked until unblocked.
     """
     config = configured(context)
-    how = {"why": why, "door": door, **_meant(config, card, person)}
-    done = at_desk(context, config, {"do": "block", **how})
+    how: dict[str, Any] = {"why": why, "door": door, **_meant(config, card, person)}
+    done = asked_of_sync(context, "block", within=ENROLMENT, **how)
     if context.obj.json:
         print_json(_as_data(done))
     else:
@@ -53,8 +52,8 @@ def unblock_command(context: click.Context, card: str, person: str) -> None:
     """Take back a block: CARD and --person as for `block`."""
     config = configured(context)
     ended = _is_end(card) and not person  # whoever had it may be known no longer
-    meant = {"last": card} if ended else _meant(config, card, person)
-    done = at_desk(context, config, {"do": "unblock", **meant})
+    meant: dict[str, Any] = {"last": card} if ended else _meant(config, card, person)
+    done = asked_of_sync(context, "unblock", within=ENROLMENT, **meant)
     if context.obj.json:
         print_json(_as_data(done))
     else:
@@ -71,7 +70,7 @@ def list_command(context: click.Context, text: str, limit: int, *, blocked: bool
     """List cards, masked, and whose they are; of people whose name, key or card holds TEXT."""
     config = configured(context)
     if blocked:
-        rows = at_desk(context, config, {"do": "blocks"})["blocks"]
+        rows = asked_of_sync(context, "blocks", within=ENROLMENT)["blocks"]
         rows = [row for row in rows if text.casefold() in f"{row['name']} {row['card']}".casefold()]
         _print_blocked(context, rows[:limit])
         return

@@ -8,11 +8,10 @@ import click
 from controller.check_ins import FIELDS, MOVED_BY_HAND, STATES, Row, as_data, known
 from controller.cli.inputs import json_option
 from controller.cli.output import counted, local, print_json, print_table, write_csv, written
-from controller.cli.reach import ask_sync, configured, nobody_listens, office_of, own_name
-from controller.errors import DoorwardError, NotRunning
+from controller.cli.reach import asked_of_sync, configured
+from controller.errors import DoorwardError
 
 if TYPE_CHECKING:
-    from controller.config import Config
     from sync.office import Office
 
 _COLUMNS = ("check-in", "time", "name", "platform", "door", "state", "message")
@@ -80,7 +79,7 @@ def _move(context: click.Context, what: str, uuids: tuple[str, ...], *, all_late
     rows = known(config)
     late = [row["uuid"] for row in rows if row["state"] == "late"]
     chosen = late if all_late else [_chosen(rows, each, what)["uuid"] for each in uuids]
-    moved = [uuid for some in _portions(chosen) for uuid in _moved(context, config, what, some)]
+    moved = [uuid for some in _portions(chosen) for uuid in _moved(context, what, some)]
     now = [row for row in known(config) if row["uuid"] in moved]
     if context.obj.json:
         print_json([as_data(row) for row in now])
@@ -115,30 +114,22 @@ def _portions(uuids: list[str]) -> Iterator[list[str]]:
         yield uuids[start : start + _AT_ONCE]
 
 
-def _moved(context: click.Context, config: "Config", what: str, uuids: list[str]) -> list[str]:
+def _moved(context: click.Context, what: str, uuids: list[str]) -> list[str]:
     """Do it; returns those to which it was done."""
-    try:
-        found: list[str] = ask_sync(config, what, uuids=uuids)["found"]
-    except NotRunning as error:
-        if not nobody_listens(error):
-            raise
-        with office_of(context) as office:
-            found = _by_ourselves(office, what, uuids)
+    then = _deliver if what == "push" else _note
+    found: list[str] = asked_of_sync(context, what, then, uuids=uuids)["found"]
     return found
 
 
-def _by_ourselves(office: "Office", what: str, uuids: list[str]) -> list[str]:
-    from sync.check_ins import dismiss, push
-
-    if what == "dismiss":
-        found = dismiss(office, uuids, own_name())
-    else:
-        found = push(office, uuids, own_name())
-        for platform in office.lines:
-            while office.deliver(platform):
-                office.note_settled()
+def _deliver(office: "Office") -> None:
+    for platform in office.lines:
+        while office.deliver(platform):
+            office.note_settled()
     office.note_settled()
-    return found
+
+
+def _note(office: "Office") -> None:
+    office.note_settled()
 
 
 def _row(row: Row, short: Callable[[str], str]) -> tuple[str, ...]:

@@ -5,10 +5,9 @@ from typing import Any
 
 import click
 
-from controller.cli.desk import at_desk
 from controller.cli.inputs import Length, complete_doors, complete_platforms, json_option
 from controller.cli.output import lasting, plain, print_json
-from controller.cli.reach import cache_of, configured, known_door
+from controller.cli.reach import ENROLMENT, asked_of_sync, cache_of, configured, known_door
 from controller.cli.whom import person_meant
 from controller.model import Reason
 from controller.words import REASONS
@@ -57,8 +56,7 @@ def enroll(
         known_platforms(config, (platform,))
     with cache_of(config) as cache:
         whom = person_meant(config, cache, person, platform)
-    request = {
-        "do": "enroll",
+    request: dict[str, Any] = {
         "platform": whom.platform,
         "person": whom.key,
         "door": door,
@@ -66,7 +64,8 @@ def enroll(
         "fresh": fresh,
         "replaces": replaces,
     }
-    done = at_desk(context, config, request, Progress(whom.name))
+    say = Progress(whom.name)
+    done = asked_of_sync(context, "enroll", say=say, within=ENROLMENT, **request)
     if context.obj.json:
         print_json({name: value for name, value in done.items() if name != "ok"})
     else:

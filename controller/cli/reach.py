@@ -12,6 +12,8 @@ import click
 from controller.errors import ConfigError, NotRunning, nobody_listens
 from controller.files import cache_of, clock_of, journal_of, key_of
 
+ENROLMENT = 120.0  # seconds between two answers: somebody else's enrolment may come first
+
 if TYPE_CHECKING:
     from controller.config import Config
     from sync.office import Office
@@ -66,21 +68,32 @@ def ask_sync(config: "Config", do: str, **what: object) -> dict[str, Any]:
 def asked_of_sync(
     context: click.Context,
     do: str,
-    then: "Callable[[Office], object] | None" = None,
+    then: "Callable[[Office], object]" = lambda _: None,
+    *,
+    say: Callable[[dict[str, Any]], None] = lambda _: None,
+    within: float | None = 60.0,
     **what: object,
 ) -> dict[str, Any]:
-    """The same; or done by ourselves if `syncd` does not run, and `then` what it would do next."""
+    """One command of sync.sock; if `syncd` does not run done here, and `then` what it does next.
+
+    `say` hears what is said meanwhile; `within`: seconds for each answer. Raises `DoorwardError`.
+    """
+    from controller.control import converse
+
+    request = {"do": do, **what}
     try:
-        return ask_sync(configured(context), do, **what)
+        for answer in converse(configured(context).run / "sync.sock", request, timeout=within):
+            if answer.get("ok"):
+                return answer
+            say(answer)
     except NotRunning as error:
         if not nobody_listens(error):
             raise
     from sync.commands import SyncCommands
 
     with office_of(context) as office:
-        answer = SyncCommands(office).table()[do]({"do": do, **what}, own_name(), lambda _: None)
-        if then:
-            then(office)
+        answer = SyncCommands(office).table()[do](request, own_name(), say)
+        then(office)
         return answer
 
 

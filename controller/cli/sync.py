@@ -8,11 +8,11 @@ import click
 
 from controller.cli.inputs import complete_platforms, json_option
 from controller.cli.output import counted, plain, print_json
-from controller.cli.reach import configured, nobody_listens, office_of, own_name
-from controller.errors import NotRunning
+from controller.cli.reach import asked_of_sync, configured
 
 if TYPE_CHECKING:
     from controller.config import Config
+    from sync.office import Office
 
 Say = Callable[[dict[str, Any]], None]
 _TABLES = {
@@ -46,8 +46,13 @@ def sync(
     config = configured(context)
     known_platforms(config, platforms)
     request = {"platforms": list(platforms), "dry_run": dry_run, "accept": accept}
+
+    def then(office: "Office") -> None:
+        if not dry_run:
+            _go_on(office, list(platforms))
+
     with _progress() as say:
-        answer = _answer(context, config, request, say)
+        answer = asked_of_sync(context, "sync", then, say=say, within=None, **request)
     if context.obj.json:
         print_json(answer["reports"])
     else:
@@ -64,39 +69,15 @@ def known_platforms(config: "Config", names: tuple[str, ...]) -> None:
             raise click.UsageError(f"there is no platform {name!r}{meant(name, config.platforms)}")
 
 
-def _answer(
-    context: click.Context, config: "Config", request: dict[str, Any], say: Say
-) -> dict[str, Any]:
-    from controller.control import converse
-
-    answer: dict[str, Any] = {}
-    try:
-        asked = {"do": "sync", **request}
-        for answer in converse(config.run / "sync.sock", asked, timeout=None):
-            if "say" in answer:
-                say(answer)
-    except NotRunning as error:
-        if not nobody_listens(error):
-            raise
-        return _by_ourselves(context, request, say)
-    return answer
-
-
-def _by_ourselves(context: click.Context, request: dict[str, Any], say: Say) -> dict[str, Any]:
-    """What `syncd` does when asked, and then what it does by itself."""
-    from sync.commands import SyncCommands
-
-    with office_of(context) as office:
-        answer = SyncCommands(office).sync(request, own_name(), say)
-        if not request["dry_run"]:
-            office.forget_unconfigured()
-            for name in request["platforms"] or office.lines:
-                while office.deliver(name):
-                    office.note_settled()
+def _go_on(office: "Office", platforms: list[str]) -> None:
+    """What `syncd` does by itself after a fetch."""
+    office.forget_unconfigured()
+    for name in platforms or office.lines:
+        while office.deliver(name):
             office.note_settled()
-            if office.post:
-                office.post.turn(office.stopping.is_set)
-    return answer
+    office.note_settled()
+    if office.post:
+        office.post.turn(office.stopping.is_set)
 
 
 @contextmanager

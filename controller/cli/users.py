@@ -8,8 +8,8 @@ import click
 
 from controller.cli.inputs import json_option
 from controller.cli.output import local, plain, print_json, print_table
-from controller.cli.reach import ask_sync, configured, nobody_listens, office_of, own_name
-from controller.errors import ConfigError, NotRunning
+from controller.cli.reach import asked_of_sync
+from controller.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +53,7 @@ def add(
 ) -> None:
     """Let NAME log in to the console; asks for the password, twice."""
     hashed = _hashed(password_file, stdin=password_stdin)
-    answer = _asked(context, "user_add", name=name, role=role, hash=hashed)
+    answer = asked_of_sync(context, "user_add", name=name, role=role, hash=hashed)
     _tell(context, answer, f"{answer['name']} can log in, as {answer['role']}")
 
 
@@ -62,7 +62,7 @@ def add(
 @click.pass_context
 def list_(context: click.Context) -> None:
     """Show everybody who can log in."""
-    found = _asked(context, "users")["users"]
+    found = asked_of_sync(context, "users")["users"]
     if context.obj.json:
         print_json(found)
     elif found:
@@ -77,7 +77,7 @@ def list_(context: click.Context) -> None:
 @click.pass_context
 def remove(context: click.Context, name: str) -> None:
     """Take NAME's access to the console away, at once."""
-    answer = _asked(context, "user_remove", name=name)
+    answer = asked_of_sync(context, "user_remove", name=name)
     _tell(context, answer, f"{answer['name']} can log in no more, and is logged out")
 
 
@@ -91,7 +91,7 @@ def password(
 ) -> None:
     """Give NAME a new password; they are logged out everywhere."""
     hashed = _hashed(password_file, stdin=password_stdin)
-    answer = _asked(context, "user_password", name=name, hash=hashed)
+    answer = asked_of_sync(context, "user_password", name=name, hash=hashed)
     _tell(context, answer, f"{answer['name']} has a new password, and must log in anew")
 
 
@@ -102,22 +102,8 @@ def password(
 @click.pass_context
 def role(context: click.Context, name: str, role: str) -> None:
     """Give NAME another ROLE; they are logged out everywhere."""
-    answer = _asked(context, "user_role", name=name, role=role)
+    answer = asked_of_sync(context, "user_role", name=name, role=role)
     _tell(context, answer, f"{answer['name']} is {answer['role']} now, and must log in anew")
-
-
-def _asked(context: click.Context, do: str, **what: object) -> dict[str, Any]:
-    """Through `syncd` if it runs, else by what it would do."""
-    try:
-        return ask_sync(configured(context), do, **what)
-    except NotRunning as error:
-        if not nobody_listens(error):
-            raise
-    from sync.user_commands import UserCommands
-
-    with office_of(context) as office:
-        command = UserCommands(office).table()[do]
-        return command(what, own_name(), lambda _: None)
 
 
 def _hashed(file: Path | None, *, stdin: bool) -> str:

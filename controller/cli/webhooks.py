@@ -7,9 +7,8 @@ import click
 
 from controller.cli.inputs import complete_platforms, json_option
 from controller.cli.output import counted, plain, print_json, print_table
-from controller.cli.reach import configured, nobody_listens, office_of, own_name
+from controller.cli.reach import asked_of_sync, configured
 from controller.cli.sync import known_platforms
-from controller.errors import NotRunning
 
 Report = dict[str, Any]
 
@@ -73,29 +72,13 @@ def _do(
 ) -> None:
     config = configured(context)
     known_platforms(config, platforms)
-    answer = _answer(context, {"act": act, "platforms": list(platforms)})
+    answer = asked_of_sync(context, "webhooks", within=None, act=act, platforms=list(platforms))
     if context.obj.json:
         print_json(answer["reports"])
     else:
         for report in answer["reports"]:
             _print(report, show)
     context.exit(answer["exit"])
-
-
-def _answer(context: click.Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Through `syncd`, which has the lines; by ourselves if it does not run."""
-    from controller.control import ask
-
-    try:
-        path = configured(context).run / "sync.sock"
-        return ask(path, {"do": "webhooks", **request}, timeout=None)
-    except NotRunning as error:
-        if not nobody_listens(error):
-            raise
-    from sync.commands import SyncCommands
-
-    with office_of(context) as office:
-        return SyncCommands(office).webhooks(request, own_name(), lambda _: None)
 
 
 def _print(report: Report, show: Callable[[Report], None]) -> None:
