@@ -46,6 +46,22 @@ def open_writer(
     return db
 
 
+def open_irreplaceable(path: Path, migrations: Migrations, remedy: str) -> sqlite3.Connection:
+    """The same for what cannot be fetched again: each commit is on the disk when it returns.
+
+    A damaged file is left as it is; `remedy` says what it holds and what to do.
+    """
+    try:
+        db = open_writer(path, migrations)
+    except StoreError as error:
+        if not error.damaged:
+            raise
+        raise StoreError(f"{error}. {remedy}", damaged=True) from error
+    with closed_on_error(db):
+        db.execute("PRAGMA synchronous=FULL")
+    return db
+
+
 def open_reader(path: Path, newest: int) -> sqlite3.Connection:
     """A connection that cannot write. Raises `StoreError` if missing, damaged or too new.
 

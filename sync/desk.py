@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from controller.errors import StoreError
-from controller.store import closed_on_error, open_writer, translated
+from controller.store import closed_on_error, open_irreplaceable, translated
 
 Statement = tuple[str, tuple[object, ...]]
 
@@ -52,24 +51,20 @@ MIGRATIONS = (
 )
 
 
+_REMEDY = (
+    "It holds users, tokens and blocked cards and is left as it is: put its backup in its place, "
+    "or move it away and add them anew"
+)
+
+
 class Desk:
     """Any thread may use it; every method may raise `StoreError`. What it wrote is on the disk."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._guard = path, threading.Lock()
-        try:
-            self._db = open_writer(path, MIGRATIONS)
-        except StoreError as error:
-            if error.damaged:
-                raise StoreError(
-                    f"{error}. It holds users, tokens and blocked cards and is left as it is: put "
-                    "its backup in its place, or move it away and add them anew",
-                    damaged=True,
-                ) from error
-            raise
+        self._db = open_irreplaceable(path, MIGRATIONS, _REMEDY)
         with closed_on_error(self._db):
             self._db.row_factory = sqlite3.Row
-            self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute("PRAGMA foreign_keys=ON")
             path.chmod(0o600)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.errors import StoreError
-from controller.store import closed_on_error, is_damage, open_writer
+from controller.store import is_damage, open_irreplaceable
 
 MIGRATIONS = (
     (
@@ -56,6 +56,12 @@ _LISTED = """
 _UNREAD = """
     INSERT INTO unread VALUES (?, 1, ?, ?) ON CONFLICT(platform) DO UPDATE SET
         count = count + 1, at = excluded.at, why = excluded.why"""
+
+
+_REMEDY = (
+    "It holds what platforms told and tell only once, so it is left as it is: put its backup in "
+    "its place, or move it away and have them tell anew"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +109,7 @@ class Inbox:
         self._path = path
         self._guard, self._queue = threading.Lock(), threading.Lock()
         self._waiting: list[_Write] = []
-        try:
-            self._db = open_writer(path, MIGRATIONS)
-        except StoreError as error:
-            if error.damaged:
-                raise StoreError(
-                    f"{error}. It holds what platforms told and tell only once, so it is left as "
-                    "it is: put its backup in its place, or move it away and have them tell anew",
-                    damaged=True,
-                ) from error
-            raise
-        with closed_on_error(self._db):
-            self._db.execute("PRAGMA synchronous=FULL")
+        self._db = open_irreplaceable(path, MIGRATIONS, _REMEDY)
 
     def tell(self, told: Told) -> None:
         """Keep it, unless something newer is known."""
