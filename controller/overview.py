@@ -172,6 +172,8 @@ def _at_lines(syncd: dict[str, Any]) -> Iterator[str]:
     """What lies between others and us, but for the platforms."""
     if failure := syncd.get("http", {}).get("failure"):
         yield f"nobody can call us: {failure}. It is tried again by itself; see the log of syncd"
+    if trouble := syncd.get("desk"):
+        yield f"no console, no API and no mail, and no card can be blocked: {trouble}"
     yield from _at_mail(syncd.get("mail"))
     for target, why in syncd.get("targets", {}).items():
         yield f"target {target} is not told what happens: {why}. See doorward targets"

@@ -8,8 +8,8 @@ from controller.control import Answer, Command, Request, Say
 from controller.errors import ConfigError, DoorwardError
 from controller.question import Question
 from sync import check_ins
+from sync.api_commands import ApiCommands
 from sync.card_commands import CardCommands
-from sync.commands_api import ApiCommands
 from sync.line import Report
 from sync.mail_commands import MailCommands, mail_status
 from sync.office import Office, named
@@ -58,6 +58,7 @@ class SyncCommands:
             "pid": os.getpid(),
             "platforms": lines + broken,
             "http": self._office.listening,
+            "desk": self._office.desk_trouble,
             "mail": mail_status(self._office),
             "targets": self._office.targets.failures(),
         }

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,14 +113,9 @@ class Daemon:
         self._server = Server(office.config.run / "sync.sock", commands.table())
         self.jobs.start()
         for name in office.lines:
-            threading.Thread(
-                target=self._push, args=(name,), name=f"push-{name}", daemon=True
-            ).start()
+            _started(f"push-{name}", self._push, name)
         if office.post:
-            self._mailing = threading.Thread(
-                target=self._mail, args=(office.post,), name="mail", daemon=True
-            )
-            self._mailing.start()
+            self._mailing = _started("mail", self._mail, office.post)
         office.targets.start()
         self._listen()
         self._notifier.ready(f"{len(office.lines)} platforms")
@@ -173,14 +169,10 @@ class Daemon:
         """Let those platforms call us that do."""
         hearing = {n: p for n, p in self._platforms() if isinstance(p, Hearing)}
         for name, platform in hearing.items():
-            threading.Thread(
-                target=self._hear, args=(name, platform), name=f"hear-{name}", daemon=True
-            ).start()
+            _started(f"hear-{name}", self._hear, name, platform)
         hinting = {n: p for n, p in self._platforms() if isinstance(p, Hinting) and p.webhooks}
         for name in hinting:
-            threading.Thread(
-                target=self._follow, args=(name,), name=f"follow-{name}", daemon=True
-            ).start()
+            _started(f"follow-{name}", self._follow, name)
         calling: list[Hearing | Hinting] = [*hearing.values(), *hinting.values()]
         routes = [route for platform in calling for route in platform.routes()]
         if (shown := sites(self.office)) or routes:
@@ -250,3 +242,10 @@ class Daemon:
                 self.office.replace_cache()
                 for name in self.office.lines:
                     self.jobs.now(name)
+
+
+def _started(name: str, life: Callable[..., None], *about: object) -> threading.Thread:
+    """A thread of that name, which ends with the process."""
+    thread = threading.Thread(target=life, args=about, name=name, daemon=True)
+    thread.start()
+    return thread

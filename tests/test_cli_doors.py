@@ -155,6 +155,24 @@ def test_a_platform_that_does_not_answer_needs_attention(place: Hall) -> None:
     assert place.do("status").code == 0
 
 
+def test_a_damaged_desk_needs_attention_and_the_doors_go_on(place: Hall) -> None:
+    desk, garbage = place.config.data / "desk.db", b"no database at all, " * 500
+    with place.without_syncd():
+        kept = desk.read_bytes()
+        desk.write_bytes(garbage)
+    try:
+        shown = place.do("status")
+        assert shown.code == 1
+        assert "1. no console, no API and no mail, and no card can be blocked: " in shown.out
+        assert "put its backup in its place" in shown.out
+        assert desk.read_bytes() == garbage, "left as it is"
+        assert place.do("sync", "--platform", "loft").code == 0
+    finally:
+        with place.without_syncd():
+            desk.write_bytes(kept)
+    assert place.do("status").code == 0
+
+
 def test_a_missing_reader_needs_attention(place: Hall) -> None:
     assert place.do("sim", "unplug", "front", "--reader", "keypad").code == 0
     try:
