@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +76,19 @@ class Running:
     pid: int
     began: float  # by time.perf_counter
     ready_after: float  # seconds
+    _seen: list[dict[str, Any]] = field(default_factory=list)  # the last decision
 
     def scan(self, card: str, reader: str = "") -> str:
-        """Hold a card to a reader of the controller's door; returns the reason."""
+        """Hold a card to a reader of the controller's door; returns the reason.
+
+        RuntimeError if nothing was decided, as for a reader that reads more than people present.
+        """
         text = f"{reader}={card}" if reader else card
         request = {"do": "sim", "door": "front", "act": "scan", "text": text}
         last: dict[str, Any] = ask(self.place / "run" / "door.sock", request)["last"]
+        if [last] == self._seen:
+            raise RuntimeError(f"nothing was decided about what was held to {reader or 'a reader'}")
+        self._seen[:] = [last]
         return str(last["reason"])
 
 
