@@ -20,14 +20,16 @@ def measure(
     The later half is the steady state. Each scan is a new visit with a check-in to tell.
     """
     place = stocked(work, people, events)
-    # Copying left the files in memory in large pieces, and the kernel would count each of them as
-    # written whole for one byte; read again here and there, as after a boot, it holds small pages.
+    # Copying left the files in memory in large pieces, and so does the controller, which reads the
+    # newest events as it starts. The kernel would count each piece as written whole for one byte;
+    # read again here and there it holds small pages.
     forget_cached(place / "data")
     cards = [card(number) for number in frequent(people, scans)]
     names = reader_names(READERS)
     readers = cycle(names)
     with running("controller", configured(place, readers=names)) as controller:
         idle, _ = memory(controller.pid)
+        forget_cached(place / "data")
         half = len(cards) // 2
         reasons = Counter(controller.scan(text, next(readers)) for text in cards[:half])
         disk, handed = written(controller.pid)
