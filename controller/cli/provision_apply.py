@@ -94,7 +94,9 @@ def _put_in_place(
             (staged / name).replace(etc / name)
             said.append(f"secret: {ETC / name}")
         if found.config:
-            said += [*keep_aside(etc / CONFIG, now), f"configuration: {ETC / CONFIG}"]
+            if old := keep_aside(etc / CONFIG, now):
+                said.append(f"what was in force before: {ETC / old.name}")
+            said.append(f"configuration: {ETC / CONFIG}")
             (staged / CONFIG).replace(etc / CONFIG)
             then.append(("systemctl", "--no-block", "restart", *UNITS))
         _flush(etc)
@@ -106,12 +108,13 @@ def _put_in_place(
     return said, then
 
 
-def keep_aside(config: Path, now: float) -> Iterator[str]:
-    """The configuration in force under another name, which is said."""
-    if config.exists():
-        old = config.with_name(f"{config.name}.{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}")
-        shutil.copy2(config, old)
-        yield f"what was in force before: {ETC / old.name}"
+def keep_aside(config: Path, now: float) -> Path | None:
+    """A copy of the configuration in force under another name; None if there is none."""
+    if not config.exists():
+        return None
+    old = config.with_name(f"{config.name}.{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}")
+    shutil.copy2(config, old)
+    return old
 
 
 @contextmanager
