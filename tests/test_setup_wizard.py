@@ -9,7 +9,7 @@ import time
 import tomllib
 import tty
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -69,8 +69,8 @@ def board(tmp_path: Path) -> Iterator[LcusBoard]:
         yield made
 
 
-def begin(path: Path, wait: str = "10s") -> "contextmanager[Terminal]":  # type: ignore[valid-type]
-    return at_terminal(path, "setup", "--wait", wait, "--release", "50ms")  # type: ignore[return-value]
+def begin(path: Path, wait: str = "10s") -> AbstractContextManager[Terminal]:
+    return at_terminal(path, "setup", "--wait", wait, "--release", "50ms")
 
 
 def number_of(terminal: Terminal, option: str, question: str) -> None:
@@ -127,6 +127,41 @@ def answers(socket: Path) -> bool:
     return True
 
 
+def second_relay(terminal: Terminal, board: LcusBoard) -> None:
+    terminal.until("Plug the relay in now")
+    terminal.type("")
+    number_of(terminal, "at a serial port by its path", "Which is the relay?")
+    terminal.answer("Its path", str(board.path))
+    terminal.answer("Relay of the board", "2")
+    terminal.answer("Does current unlock the door?")
+    terminal.answer("The door will be unlocked for", "y")
+    terminal.answer("Did the lock release, and lock again?", "y")
+
+
+def cobot_with_a_wrong_key_first(terminal: Terminal, url: str) -> None:
+    terminal.answer("Which platform?", "1")
+    terminal.answer("A short name for it", "harbour")
+    terminal.answer("Its address", url)
+    terminal.answer("Access token", "a-wrong-one")
+    terminal.until("How it writes cards")
+    terminal.answer("[dec10]")
+    terminal.until("401 Unauthorized")
+    terminal.answer("What now?")
+    terminal.answer("Its address")
+    terminal.answer("Access token", TOKEN)
+    terminal.answer("How it writes cards")
+    terminal.until("✓ ")
+    held = terminal.until("Who of them may enter at front?")
+    assert "harbour knows 3 people" in held
+    assert "1. plan:plan-resident  2 people: Ada Quill, Ben Otter" in held
+    assert "2. plan:plan-night  1 person: Cleo Marsh" in held
+    terminal.until(": ")
+    terminal.type("1,9")
+    terminal.until("That will not do: write * or numbers from 1 to 2")
+    terminal.answer("Who of them may enter at front?", "1")
+    terminal.answer("Which platform?")
+
+
 def test_from_nothing_to_a_first_scan_with_a_reader_a_relay_and_a_cobot(
     path: Path, cobot: SimulatedCobot, reader: tuple[int, str], board: LcusBoard
 ) -> None:
@@ -140,38 +175,11 @@ def test_from_nothing_to_a_first_scan_with_a_reader_a_relay_and_a_cobot(
         os.write(far, f"\x02{CARD}5F\x03".encode())
         terminal.until(f"it sent: {CARD}")
 
-        terminal.until("Plug the relay in now")
-        terminal.type("")
-        number_of(terminal, "at a serial port by its path", "Which is the relay?")
-        terminal.answer("Its path", str(board.path))
-        terminal.answer("Relay of the board", "2")
-        terminal.answer("Does current unlock the door?")
-        terminal.answer("The door will be unlocked for", "y")
-        terminal.answer("Did the lock release, and lock again?", "y")
+        second_relay(terminal, board)
         assert (2, True) in board.history()
         assert not board.is_on(2)
 
-        terminal.answer("Which platform?", "1")
-        terminal.answer("A short name for it", "harbour")
-        terminal.answer("Its address", cobot.url)
-        terminal.answer("Access token", "a-wrong-one")
-        terminal.until("How it writes cards")
-        terminal.answer("[dec10]")
-        terminal.until("→ harbour:")
-        terminal.answer("What now?")
-        terminal.answer("Its address")
-        terminal.answer("Access token", TOKEN)
-        terminal.answer("How it writes cards")
-        terminal.until("✓ ")
-        held = terminal.until("Who of them may enter at front?")
-        assert "harbour knows 3 people" in held
-        assert "1. plan:plan-resident  2 people: Ada Quill, Ben Otter" in held
-        assert "2. plan:plan-night  1 person: Cleo Marsh" in held
-        terminal.until(": ")
-        terminal.type("1,9")
-        terminal.until("That will not do: write * or numbers from 1 to 2")
-        terminal.answer("Who of them may enter at front?", "1")
-        terminal.answer("Which platform?")
+        cobot_with_a_wrong_key_first(terminal, cobot.url)
         terminal.until("Checked, and written to")
         terminal.until("Do both run now?")
         with running(path):
@@ -196,7 +204,7 @@ def test_from_nothing_to_a_first_scan_with_a_reader_a_relay_and_a_cobot(
 def test_left_in_the_middle_it_goes_on_from_there(
     path: Path, gym: SimulatedHive, reader: tuple[int, str]
 ) -> None:
-    far, port = reader
+    _, port = reader
     state = path.parent / ".doorward-setup.json"
     with begin(path) as terminal:
         site_and_door(terminal)
@@ -266,7 +274,7 @@ def test_without_any_hardware_or_platform_it_can_be_tried(path: Path) -> None:
 def test_a_reader_that_stays_silent_and_a_relay_that_does_nothing(
     path: Path, reader: tuple[int, str], board: LcusBoard
 ) -> None:
-    far, port = reader
+    _, port = reader
     with begin(path, wait="300ms") as terminal:
         site_and_door(terminal)
         serial_reader(terminal, "ttyUSB0")
@@ -294,8 +302,8 @@ def test_a_reader_that_stays_silent_and_a_relay_that_does_nothing(
         terminal.answer("Did the lock release, and lock again?", "n")
         terminal.until("check the lock's supply")
         terminal.answer("What now?", "3")
-        terminal.answer("Which platform?")
-        terminal.interrupt()
+        terminal.until("Which platform?")
+        assert terminal.interrupt() == 130
     kept = json.loads((path.parent / ".doorward-setup.json").read_text())
     assert kept["reader"] == {
         "driver": "serial",

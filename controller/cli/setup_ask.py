@@ -29,7 +29,9 @@ class Asking:
         """A line of text, asked again until `check` is content."""
         while True:
             self._help(help_)
-            given = str(click.prompt(plain(question), default=default, type=str)).strip()
+            given = str(
+                click.prompt(plain(question), default=default, show_default=bool(default), type=str)
+            ).strip()
             if not (why := check(given)):
                 return given
             self.say(f"That will not do: {why}")

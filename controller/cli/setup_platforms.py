@@ -69,7 +69,8 @@ class Platforms:
         try:
             labels = self._labels(name, table)
         except DoorwardError as error:
-            self.ask.say(f"  → {error}\n  So everybody of {name} is let in until you narrow it.")
+            self.ask.say(f"  → {error}")
+            self.ask.say(f"  So everybody of {name} is let in until you narrow it.")
             return [f"{name}/*"], table
         if not labels:
             self.ask.say(f"  Nobody of {name} holds anything yet: all of {name} will be let in.")

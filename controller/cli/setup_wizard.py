@@ -15,8 +15,8 @@ from controller.cli.setup_platforms import Platforms
 from controller.errors import ConfigError
 
 _WELCOME = (
-    "Every question has an answer to begin with: press Enter to take it. Ctrl-C leaves; what was\n"
-    "answered is kept, and doorward setup goes on from there."
+    "Every question has an answer to begin with: press Enter to take it. Ctrl-C leaves; what was",
+    "answered is kept, and doorward setup goes on from there.",
 )
 
 
@@ -53,7 +53,8 @@ class _Wizard:
     release: float
 
     def run(self) -> None:
-        self.ask.say(_WELCOME)
+        for line in _WELCOME:
+            self.ask.say(line)
         self._begin()
         devices = Devices(self.ask, self.path.parent, self.patience, self.release)
         self._step("site", "1. The site", self._site)
