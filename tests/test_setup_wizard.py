@@ -271,6 +271,18 @@ def test_without_any_hardware_or_platform_it_can_be_tried(path: Path) -> None:
     assert old.read_text() == "# what was in force\n"
 
 
+def relay_that_does_nothing(terminal: Terminal, board: LcusBoard) -> None:
+    terminal.until("Plug the relay in now")
+    terminal.type("")
+    number_of(terminal, "at a serial port by its path", "Which is the relay?")
+    terminal.answer("Its path", str(board.path))
+    terminal.answer("Relay of the board")
+    terminal.answer("Does current unlock the door?", "n")
+    terminal.answer("The door will be unlocked for", "y")
+    terminal.answer("Did the lock release, and lock again?", "n")
+    terminal.until("check the lock's supply")
+
+
 def test_a_reader_that_stays_silent_and_a_relay_that_does_nothing(
     path: Path, reader: tuple[int, str], board: LcusBoard
 ) -> None:
@@ -292,15 +304,7 @@ def test_a_reader_that_stays_silent_and_a_relay_that_does_nothing(
         terminal.answer("Speed in baud", "19200")
         terminal.until("no card within")
         terminal.answer("What now?", "4")
-        terminal.until("Plug the relay in now")
-        terminal.type("")
-        number_of(terminal, "at a serial port by its path", "Which is the relay?")
-        terminal.answer("Its path", str(board.path))
-        terminal.answer("Relay of the board")
-        terminal.answer("Does current unlock the door?", "n")
-        terminal.answer("The door will be unlocked for", "y")
-        terminal.answer("Did the lock release, and lock again?", "n")
-        terminal.until("check the lock's supply")
+        relay_that_does_nothing(terminal, board)
         terminal.answer("What now?", "3")
         terminal.until("Which platform?")
         assert terminal.interrupt() == 130
