@@ -10,6 +10,7 @@ import tomllib
 import tty
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,7 @@ def running(path: Path) -> Iterator[None]:
             log = (path.parent / f"{name}.log").open("wb")
             started.append(subprocess.Popen(command, stdout=log, stderr=log))
             log.close()
-            patiently(lambda each=socket: answers(path.parent / "run" / each))
+            patiently(partial(answers, path.parent / "run" / socket))
         yield
     finally:
         for process in started:

@@ -9,6 +9,7 @@ from controller.cli.reach import cache_of, clock_of, journal_of, nobody_listens
 from controller.cli.words import CHECK_INS, GUESSED, MAILS
 from controller.control import ask
 from controller.errors import DoorwardError, StoreError
+from controller.secrets import came_from_elsewhere
 
 if TYPE_CHECKING:
     from controller.config import Config
@@ -25,6 +26,11 @@ _NOT_RUNNING = {
     "syncd": "syncd does not answer: the doors go on by what was fetched last, and no check-in is "
     "told. Start it: systemctl start doorward-sync (or: doorward syncd)",
 }
+_CLONED = (
+    "the device key was made on another machine. If this is a copy of its card, both share the "
+    "hashes of all cards and visitors' PINs: see docs/technician.md, Copies of a card. If a backup "
+    "was moved here for good: rm {}/device.machine"
+)
 
 
 def gather(config: "Config") -> dict[str, Any]:
@@ -35,6 +41,7 @@ def gather(config: "Config") -> dict[str, Any]:
         "clock": controller.get("clock") or _own_clock(config),
         "controller": controller,
         "syncd": syncd,
+        "cloned": came_from_elsewhere(config.data),
         **_from_files(config, {line["platform"]: line for line in syncd.get("platforms", ())}),
     }
 
@@ -55,6 +62,8 @@ def todo(config: "Config", found: dict[str, Any]) -> Iterator[str]:
             f"{GUESSED[config.clock.guessed]}. Let the machine reach a time server, "
             "or fit a battery-backed clock"
         )
+    if found["cloned"]:
+        yield _CLONED.format(config.data)
     if found["pins"]:
         yield found["pins"]
     for platform in found["platforms"]:
