@@ -8,6 +8,7 @@ from controller.control import ask
 from controller.errors import DoorwardError, StoreError, nobody_listens
 from controller.files import cache_of, clock_of, journal_of
 from controller.pins import too_short
+from controller.secrets import came_from_elsewhere
 from controller.wording import counted, lasting, local
 from controller.words import CHECK_INS, GUESSED, MAILS
 
@@ -28,6 +29,11 @@ _NOT_RUNNING = {
     "syncd": "syncd does not answer: the doors go on by what was fetched last, and no check-in is "
     "told. Start it: systemctl start doorward-sync (or: doorward syncd)",
 }
+_CLONED = (
+    "the device key was made on another machine. If this is a copy of its card, both share the "
+    "hashes of all cards and visitors' PINs: see docs/technician.md, Copies of a card. If a backup "
+    "was moved here for good: rm {}/device.machine"
+)
 
 
 def gather(config: "Config", syncd: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -38,6 +44,7 @@ def gather(config: "Config", syncd: dict[str, Any] | None = None) -> dict[str, A
         "clock": controller.get("clock") or _own_clock(config),
         "controller": controller,
         "syncd": syncd,
+        "cloned": came_from_elsewhere(config.data),
         **_from_files(config, {line["platform"]: line for line in syncd.get("platforms", ())}),
         "disk": _disk(config),
     }
@@ -52,18 +59,8 @@ def todo(config: "Config", found: dict[str, Any]) -> Iterator[str]:
     if found["controller"]["running"]:
         yield from _at_doors(found["controller"])
     yield from found["files"].values()
-    if found["disk"]["low"]:
-        yield (
-            f"the disk with {config.data} is almost full: {found['disk']['free_mib']} MiB left. "
-            "Make room, before events wait in memory: df, du"
-        )
+    yield from _at_machine(config, found)
     yield from _at_lines(found["syncd"])
-    if found["clock"]["trust"] == "guessed":
-        yield (
-            "the time is only a guess since the power came back: "
-            f"{GUESSED[config.clock.guessed]}. Let the machine reach a time server, "
-            "or fit a battery-backed clock"
-        )
     if found["pins"]:
         yield found["pins"]
     for platform in found["platforms"]:
@@ -74,6 +71,22 @@ def todo(config: "Config", found: dict[str, Any]) -> Iterator[str]:
                 f"{counted(number, 'check-in')} {state}: {meaning}. "
                 f"See doorward checkins --state {state}, then push or dismiss"
             )
+
+
+def _at_machine(config: "Config", found: dict[str, Any]) -> Iterator[str]:
+    if found["disk"]["low"]:
+        yield (
+            f"the disk with {config.data} is almost full: {found['disk']['free_mib']} MiB left. "
+            "Make room, before events wait in memory: df, du"
+        )
+    if found["clock"]["trust"] == "guessed":
+        yield (
+            "the time is only a guess since the power came back: "
+            f"{GUESSED[config.clock.guessed]}. Let the machine reach a time server, "
+            "or fit a battery-backed clock"
+        )
+    if found["cloned"]:
+        yield _CLONED.format(config.data)
 
 
 def _asked(config: "Config", socket: str) -> dict[str, Any]:

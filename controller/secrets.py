@@ -1,8 +1,10 @@
 """Secrets on disk: the device key that this program makes, and those that the installer brings."""
 
+import hashlib
 import os
 import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from controller.config import SecretRef
@@ -10,6 +12,8 @@ from controller.errors import ConfigError
 
 KEY_NAME = "device.key"
 KEY_BYTES = 32
+MACHINE_NAME = "device.machine"  # beside the key: on which machine it is at home
+_MACHINE_ID = Path("/etc/machine-id")
 LONGEST = 65536  # bytes of a secret file; more is not a secret but a mistake
 
 
@@ -23,12 +27,23 @@ def device_key(data_dir: Path) -> bytes:
     try:
         if not path.exists():
             _make(path)
-        return _read_key(path)
+        key = _read_key(path)
     except OSError as error:
         raise ConfigError(
             f"{path}: the device key cannot be read or made ({error.strerror}); "
             f"check that {data_dir} exists and belongs to the user this program runs as"
         ) from error
+    _remember_machine(data_dir)
+    return key
+
+
+def came_from_elsewhere(data_dir: Path) -> bool:
+    """Was the device key made on another machine, as that of a copied card was?"""
+    try:
+        home = (data_dir / MACHINE_NAME).read_text("ascii").strip()
+    except (OSError, ValueError):
+        return False
+    return bool(home) and _this_machine() not in ("", home)
 
 
 def read_secret(ref: SecretRef) -> str:
@@ -56,6 +71,27 @@ def lax(ref: SecretRef) -> str:
     if not ref.file or not stat.S_IMODE(ref.file.stat().st_mode) & 0o007:
         return ""
     return f"{ref.file}: every user of this machine may read it; type: chmod 600 {ref.file}"
+
+
+def _remember_machine(data_dir: Path) -> None:
+    """Once. Whoever may not write there leaves it to the services."""
+    path = data_dir / MACHINE_NAME
+    if path.exists() or not (machine := _this_machine()):
+        return
+    with suppress(OSError):
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with os.fdopen(os.open(path, flags, 0o640), "w") as file:
+            give_to_owner_of(data_dir, file.fileno())
+            file.write(f"{machine}\n")
+
+
+def _this_machine() -> str:
+    """Derived from the machine's id, which is not to be told (machine-id(5)); "" if it has none."""
+    try:
+        told = _MACHINE_ID.read_bytes().strip()
+    except OSError:
+        return ""
+    return hashlib.sha256(b"doorward " + told).hexdigest()[:32] if told else ""
 
 
 def _make(path: Path) -> None:

@@ -37,6 +37,7 @@ from controller.cli import main
 sys.exit(main())
 """
 COPIED = {
+    "systemd/doorward-firstboot.service": "usr/lib/systemd/system/doorward-firstboot.service",
     "systemd/doorward-controller.service": "usr/lib/systemd/system/doorward-controller.service",
     "systemd/doorward-sync.service": "usr/lib/systemd/system/doorward-sync.service",
     "systemd/doorward.sysusers": "usr/lib/sysusers.d/doorward.conf",

@@ -10,7 +10,6 @@ import pytest
 from pydantic import Field
 
 from controller.cards import CardFormat
-from controller.cli.config import toml
 from controller.config import (
     Attached,
     CardSettings,
@@ -24,6 +23,7 @@ from controller.config import (
 )
 from controller.errors import ConfigError
 from controller.secrets import read_secret
+from controller.toml_written import toml
 
 
 class Plain:

@@ -71,6 +71,22 @@ def test_whatever_the_controller_ended_of_its_locks_are_shut_before_it_starts_ag
     assert "ExecStopPost" not in sync, "it has no devices"
 
 
+def test_the_first_start_comes_before_doors_and_network(tmp_path: Path) -> None:
+    unit = "doorward-firstboot.service"
+    done = analyze("verify", installed(unit, tmp_path))
+    assert done.returncode == 0, done.stderr
+    found = settings(unit)
+    assert found["Type"] == ["oneshot"]
+    assert set(found["Before"][0].split()) == {"network-pre.target", *UNITS}
+    places = found["ConditionPathExists"]
+    assert all(place.startswith("|/") for place in places), "any of them will do"
+    assert "|/boot/firmware/doorward-setup.toml" in places
+    assert "|/dev/disk/by-label/DOORSETUP" in places
+    rules = (FOLDER / "doorward.rules").read_text()
+    assert 'ENV{ID_FS_LABEL}=="DOORSETUP"' in rules
+    assert f'ENV{{SYSTEMD_WANTS}}+="{unit}"' in rules
+
+
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_door_waits_for_nothing(unit: str) -> None:
     named = " ".join(value for values in settings(unit).values() for value in values)

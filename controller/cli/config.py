@@ -1,9 +1,8 @@
 """`doorward config`: check the configuration, show what is in force, print an example."""
 
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
 
 import click
 
@@ -12,6 +11,7 @@ from controller.config_example import EXAMPLE
 from controller.config_shown import effective
 from controller.errors import ConfigError
 from controller.secrets import lax, read_secret
+from controller.toml_written import toml
 
 
 @click.group()
@@ -29,10 +29,9 @@ def check(context: click.Context, *, as_json: bool) -> None:
     """
     from controller.pins import problem
 
-    found = _load_all(context, read_secret)
+    found = checked(context.obj.path, read_secret)
     if why := problem(found):
         raise ConfigError(f"{found.path}: site.pin_digits: {why}")
-    _try_templates(found)
     careless = [note for _, ref in found.secrets() if (note := lax(ref))]
     warnings = [*careless, *found.warnings()]
     if as_json or context.obj.json:
@@ -49,7 +48,7 @@ def check(context: click.Context, *, as_json: bool) -> None:
 @click.pass_context
 def show(context: click.Context, *, as_json: bool) -> None:
     """Print the configuration in force, with all defaults; secrets are never shown."""
-    data = effective(_load_all(context))
+    data = effective(checked(context.obj.path))
     as_json = as_json or context.obj.json
     click.echo(json.dumps(data, indent=2, ensure_ascii=False) if as_json else toml(data))
 
@@ -60,16 +59,15 @@ def example() -> None:
     click.echo(EXAMPLE, nl=False)
 
 
-def toml(data: Mapping[str, Any]) -> str:
-    """Plain data as a TOML document."""
-    return "\n".join(_tables("", data)).strip()
-
-
-def _load_all(context: click.Context, secret: Callable[[SecretRef], str] | None = None) -> Config:
+def checked(path: Path | None, secret: Callable[[SecretRef], str] | None = None) -> Config:
+    """The whole file with every device, platform and template; ConfigError with all problems."""
     import hw
     import sync.platforms
 
-    return load(context.obj.path, hw.TABLES, sync.platforms.PLATFORMS, secret)
+    found = load(path, hw.TABLES, sync.platforms.PLATFORMS, secret)
+    if secret:
+        _try_templates(found)
+    return found
 
 
 def _try_templates(found: Config) -> None:
@@ -81,36 +79,3 @@ def _try_templates(found: Config) -> None:
             Texts(found.mail, found.site.name)
         except ConfigError as error:
             raise ConfigError(f"{found.path}: {error}") from None
-
-
-def _tables(path: str, data: Mapping[str, Any]) -> Iterator[str]:
-    """Lines of a TOML table: its own values first, then the tables in it."""
-    inner = {name: each for name, each in data.items() if _is_table(each)}
-    for name, each in data.items():
-        if name not in inner:
-            yield f"{_key(name)} = {_value(each)}"
-    for name, each in inner.items():
-        where = f"{path}.{_key(name)}".lstrip(".")
-        for table in each if isinstance(each, list) else [each]:
-            lines = list(_tables(where, table))
-            if isinstance(each, list):
-                yield from ("", f"[[{where}]]")
-            elif not lines or lines[0] != "":
-                yield from ("", f"[{where}]")
-            yield from lines
-
-
-def _is_table(value: Any) -> bool:
-    if isinstance(value, list):
-        return bool(value) and all(isinstance(each, dict) for each in value)
-    return isinstance(value, dict)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(_value(each) for each in value)}]"
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
