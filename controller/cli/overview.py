@@ -7,6 +7,7 @@ from controller.cli.output import counted, lasting, local
 from controller.cli.pins import too_short
 from controller.cli.reach import cache_of, clock_of, journal_of, nobody_listens
 from controller.cli.words import CHECK_INS, GUESSED, MAILS
+from controller.clock import clock_state
 from controller.control import ask
 from controller.errors import DoorwardError, StoreError
 
@@ -55,6 +56,13 @@ def todo(config: "Config", found: dict[str, Any]) -> Iterator[str]:
             f"{GUESSED[config.clock.guessed]}. Let the machine reach a time server, "
             "or fit a battery-backed clock"
         )
+    if off := found["clock"].get("disbelieved"):
+        yield (
+            f"the machine's clock was set {'on' if off > 0 else 'back'} by {lasting(abs(off))}, "
+            "and neither a time server nor its battery-backed clock says so: time goes on here as "
+            "it was. Set it right, or let the machine reach a time server; if it is right: "
+            "timedatectl set-time sets both clocks"
+        )
     if found["pins"]:
         yield found["pins"]
     for platform in found["platforms"]:
@@ -75,8 +83,7 @@ def _asked(config: "Config", socket: str) -> dict[str, Any]:
 
 
 def _own_clock(config: "Config") -> dict[str, Any]:
-    clock = clock_of(config)
-    return {"wall": clock.wall(), "trust": clock.trust().value}
+    return clock_state(clock_of(config))
 
 
 def _from_files(config: "Config", lines: dict[str, Any]) -> dict[str, Any]:
