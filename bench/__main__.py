@@ -14,12 +14,14 @@ from bench import (
     controller,
     decide,
     idle,
+    kills,
     live,
     memory,
     nexudus,
     pull,
     push,
     scan,
+    soak,
     start,
     strays,
     webhooks,
@@ -47,6 +49,8 @@ BENCHMARKS: dict[str, Callable[[Path], Figures]] = {
     "strays": strays.measure,
     "nexudus": nexudus.measure,
     "webhooks": webhooks.measure,
+    "kills": kills.measure,
+    "soak": soak.measure,
     "memory": memory.measure,
 }
 

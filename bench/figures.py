@@ -58,6 +58,8 @@ LIMITS = {
     "nexudus_accept_p99_ms": Limit(250),
     "webhook_to_door_p99_ms": Limit(2_000),
     "sync_rss_mib": Limit(200),
+    "kills_not_survived": Limit(0),
+    "soak_rss_growth_mib": Limit(4),
 }
 
 

@@ -134,13 +134,13 @@ class House:
         finally:
             cache.close()
 
-    def events(self, *kinds: Kind) -> list[Recorded]:
+    def events(self, *kinds: Kind, after: int = 0) -> list[Recorded]:
         from controller.journal_read import JournalReader
 
         assert self.controller.journal.flush(5)
         reader = JournalReader(self.config.data / "journal.db")
         try:
-            return reader.events(kinds=kinds)
+            return reader.events(after=after, kinds=kinds)
         finally:
             reader.close()
 
