@@ -14,6 +14,7 @@ from controller.journal_read import JournalReader, newest_wall
 from controller.model import Grant, Kind, Opening, Person, Trust
 from sync.event_words import event_words
 from sync.simulator.hive import Membership, User
+from sync.simulator.server import Fault
 from tests.fakes import MONDAY, FakeClock
 from tests.halls import doorward
 from tests.houses import TEN_DAYS, House, gym_user, house
@@ -188,6 +189,55 @@ def test_a_start_without_rtc_and_network_after_a_power_cut(tmp_path: Path) -> No
         assert step.event.detail
         assert 3 * HOUR < step.event.detail["seconds"] < 5 * HOUR
         assert intact(place)
+
+
+@contextmanager
+def two_days_later(tmp_path: Path, fault: str = "") -> Iterator[tuple[House, Kernel]]:
+    """Ada comes in and Cobot is not told; the power is cut; the clock goes on where it stopped."""
+    with judged(tmp_path, Kernel(unsynchronised=False)) as place:
+        place.member("Ada Ruiz", ADA)
+        place.sync()
+        assert place.scan("front", ADA) == "granted"
+        if fault:
+            place.cobot.fault = Fault("reset", "work_sessions", method="POST")
+        else:
+            place.cobot.cut()
+        place.deliver()
+        assert place.states() == {"pending": 1}
+    for each in (tmp_path / "run").iterdir():
+        each.unlink()
+    kernel = Kernel(unsynchronised=True)
+    with judged(tmp_path, kernel) as again:
+        yield again, kernel
+
+
+def test_check_ins_wait_for_the_time_after_a_power_cut(tmp_path: Path) -> None:
+    with two_days_later(tmp_path) as (place, kernel):
+        place.deliver()
+        assert place.states() == {"pending": 1}, "by the guess her visit still goes on"
+        kernel.ntp(2 * DAY)
+        place.deliver()
+        assert place.states() == {"late": 1}
+        assert place.cobot.check_ins == []
+
+
+def test_but_not_for_ever(tmp_path: Path) -> None:
+    with two_days_later(tmp_path) as (place, _):
+        place.clock.advance(599)
+        place.deliver()
+        assert place.states() == {"pending": 1}
+        place.clock.advance(1)
+        place.deliver()
+        assert place.states() == {"refused": 1}, "the new Cobot of this house knows nobody"
+
+
+def test_what_is_in_doubt_is_never_sent_again_by_a_guess(tmp_path: Path) -> None:
+    with two_days_later(tmp_path, fault="reset") as (place, _):
+        place.clock.advance(600)
+        place.deliver()
+        assert place.states() == {"unknown": 1}
+        (row,) = place.deliveries()
+        assert "guess" in row["message"]
 
 
 CHANGES = [  # zone, the night, by how many minutes it is shorter

