@@ -61,6 +61,8 @@ LIMITS = {
     "console_first_paint_ms": Limit(1, "floor_first_paint_ms", more=100),
     "power_cuts_lost": Limit(0),
     "stalled_disk_scan_ms": Limit(150),
+    "kills_not_survived": Limit(0),
+    "soak_rss_growth_mib": Limit(4),
 }
 
 

@@ -11,6 +11,7 @@ import structlog
 
 from controller.areas import EVERYWHERE
 from controller.assembly import Doors
+from controller.clock import clock_state
 from controller.control import Answer, Command, Request, Say
 from controller.door import Door
 from controller.doorstate import Phase
@@ -61,7 +62,7 @@ class DoorCommands:
         return {
             "pid": os.getpid(),
             "version": version("doorward"),
-            "clock": {"wall": self._clock.wall(), "trust": self._clock.trust().value},
+            "clock": clock_state(self._clock),
             "journal": {"failing": self._journal.failing, "lost": self._journal.dropped},
             "cache": {"failing": self._knowledge.trouble},
             "silent": self._silent(),

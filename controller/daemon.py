@@ -22,7 +22,7 @@ from controller.journeys import Journeys
 from controller.knowledge import Knowledge
 from controller.live import Asker
 from controller.logs import Once, configure
-from controller.model import Event, Kind
+from controller.model import Event, Kind, Trust
 from controller.notify import Notifier
 from controller.ports import Clock
 from controller.secrets import device_key, read_secret
@@ -161,9 +161,10 @@ class Controller:
         self._prune_at = self.clock.monotonic() + again
 
     def _pruned(self) -> int:
-        keep = self.config.journal
+        keep, sure = self.config.journal, self.clock.trust() is not Trust.GUESSED
+        before = self.clock.wall() - keep.keep if sure and self._steps.settled() else 0.0
         try:
-            removed = self.journal.prune(self.clock.wall() - keep.keep, keep.max_mib << 20)
+            removed = self.journal.prune(before, keep.max_mib << 20)
         except StoreError as error:
             self._once.trouble("prune", "old events cannot be removed", error=str(error))
             return 0

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from shutil import disk_usage
 from typing import TYPE_CHECKING, Any
 
+from controller.clock import clock_state
 from controller.control import ask
 from controller.errors import DoorwardError, StoreError, nobody_listens
 from controller.files import cache_of, clock_of, journal_of
@@ -85,6 +86,13 @@ def _at_machine(config: "Config", found: dict[str, Any]) -> Iterator[str]:
             f"{GUESSED[config.clock.guessed]}. Let the machine reach a time server, "
             "or fit a battery-backed clock"
         )
+    if off := found["clock"].get("disbelieved"):
+        yield (
+            f"the machine's clock was set {'on' if off > 0 else 'back'} by {lasting(abs(off))}, "
+            "and neither a time server nor its battery-backed clock says so: time goes on here as "
+            "it was. Set it right, or let the machine reach a time server; if it is right: "
+            "timedatectl set-time sets both clocks"
+        )
     if found["cloned"]:
         yield _CLONED.format(config.data)
 
@@ -97,8 +105,7 @@ def _asked(config: "Config", socket: str) -> dict[str, Any]:
 
 
 def _own_clock(config: "Config") -> dict[str, Any]:
-    clock = clock_of(config)
-    return {"wall": clock.wall(), "trust": clock.trust().value}
+    return clock_state(clock_of(config))
 
 
 def _disk(config: "Config") -> dict[str, Any]:

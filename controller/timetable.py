@@ -37,7 +37,8 @@ def unlocked_until(
         end
         for opening in openings
         for begin, end in _windows(opening, zone, holidays, wall)
-        if not opening.first_person or (last_entry is not None and last_entry >= begin)
+        # An entry that seems to be still to come was recorded before the clock was set back.
+        if not opening.first_person or (last_entry is not None and begin <= last_entry < end)
     ]
     return max(ends, default=None)
 

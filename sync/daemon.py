@@ -226,6 +226,8 @@ class Daemon:
         return self.office.stopping.is_set()
 
     def _night(self) -> None:
+        if not self.jobs.settled():
+            return
         now = self.office.clock.wall()
         self.office.ledger.forget(now - _KEEP_SETTLED)
         if self.office.post:

@@ -12,7 +12,7 @@ import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from controller.clock import StepWatch
+from controller.clock import Machine, StepWatch, Ticking
 from controller.ports import Clock
 
 log = structlog.get_logger(__name__)
@@ -24,12 +24,13 @@ NIGHT = {"hour": 3, "minute": 30}
 class Jobs:
     """Named jobs at intervals and at night; a job sees to it itself that it runs once at a time."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, machine: Ticking | None = None) -> None:
+        """`machine`: the scheduler's own time, which may be set while `clock` goes on unmoved."""
         self._scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(8)},
             job_defaults={"coalesce": True, "max_instances": 2, "misfire_grace_time": None},
         )
-        self._steps = StepWatch(clock)
+        self._steps, self._scheduled_by = StepWatch(clock), StepWatch(machine or Machine())
         self._intervals: dict[str, float] = {}
 
     def every(self, seconds: float, name: str, work: Callable[[], None]) -> None:
@@ -53,7 +54,8 @@ class Jobs:
 
     def watch(self) -> None:
         """Call about once a second: puts the jobs anew if the wall clock was set."""
-        if step := self._steps.step():
+        ours, its = self._steps.step(), self._scheduled_by.step()
+        if step := its or ours:
             log.warning("the clock was set; jobs are put anew", seconds=round(step, 1))
             for name, seconds in self._intervals.items():
                 jitter = seconds * _JITTER
@@ -63,6 +65,10 @@ class Jobs:
                 self.now(name)
             self._scheduler.reschedule_job("nightly", trigger="cron", **NIGHT)
             self._scheduler.wakeup()
+
+    def settled(self) -> bool:
+        """May old things be deleted by the clock? See `StepWatch.settled`."""
+        return self._steps.settled()
 
     def stop(self) -> None:
         """Start nothing more; what runs is left to end."""

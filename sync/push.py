@@ -6,6 +6,7 @@ import structlog
 
 from controller.errors import BadReply, DoorwardError, Unauthorized, Unavailable
 from controller.logs import Once
+from controller.model import Trust
 from sync.ledger import Delivery, Ledger
 from sync.line import Line
 from sync.platform import LateCheckIn, Outcome, State
@@ -13,6 +14,7 @@ from sync.platform import LateCheckIn, Outcome, State
 log = structlog.get_logger(__name__)
 
 _AT_ONCE = 200
+_AWAITS_TIME = 600.0  # seconds after the start in which a time server may still be found
 
 
 class Pusher:
@@ -26,16 +28,30 @@ class Pusher:
         # After an unclear answer from a platform that cannot be read back, nothing more is risked
         # on this line before it has proved to be itself again.
         self._prove = False
+        self._guesses_from = self._clock.monotonic() + _AWAITS_TIME
 
     def drain(self, stopping: Callable[[], bool]) -> int:
         """Tell of some that can be told now; returns how many deliveries were settled.
 
         Not of all at once: the journal is to hear of them now and then.
         """
+        if self._awaits_time():
+            return 0
         settled = 0
         while settled < _AT_ONCE and not (stopping() or self._line.resting()) and self._step():
             settled += 1
         return settled
+
+    def _awaits_time(self) -> bool:
+        """Is the clock a guess that may soon be none?
+
+        By a guess a visit of the day before yesterday still goes on, and would cost a pass today;
+        nor could it be told which of the platform's check-ins is ours.
+        """
+        return self._guessed() and self._clock.monotonic() < self._guesses_from
+
+    def _guessed(self) -> bool:
+        return self._clock.trust() is Trust.GUESSED
 
     def _step(self) -> bool:
         """Settle the oldest delivery; False if there is none or it must wait."""
@@ -62,6 +78,8 @@ class Pusher:
             if not self._can.readable_check_ins:
                 why = "no answer came, and this platform cannot be asked whether it took it"
                 return Outcome(State.UNKNOWN, why)
+            if self._guessed():
+                return Outcome(State.UNKNOWN, "no answer came, and the clock is only a guess")
             if self._platform.was_told(delivery.check_in):
                 return Outcome(State.SENT, "found at the platform")
         return Outcome(State.LATE, "its visit is over") if self._too_late(delivery) else None

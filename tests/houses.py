@@ -68,8 +68,8 @@ def gym_user(number: int, card: str) -> User:
 class House:
     """Start it with `house`; `office` may be closed and opened again, as a process would be."""
 
-    def __init__(self, folder: Path, **more: str) -> None:
-        self.folder, self.clock = folder, FakeClock()
+    def __init__(self, folder: Path, clock: FakeClock | None = None, **more: str) -> None:
+        self.folder, self.clock = folder, clock or FakeClock()
         self.cobot = SimulatedCobot(self.clock.wall, token=TOKEN)
         self.hive = SimulatedHive(self.clock, KEY, DOORS)
         self._more = more
@@ -136,13 +136,13 @@ class House:
         finally:
             cache.close()
 
-    def events(self, *kinds: Kind) -> list[Recorded]:
+    def events(self, *kinds: Kind, after: int = 0) -> list[Recorded]:
         from controller.journal_read import JournalReader
 
         assert self.controller.journal.flush(5)
         reader = JournalReader(self.config.data / "journal.db")
         try:
-            return reader.events(kinds=kinds)
+            return reader.events(after=after, kinds=kinds)
         finally:
             reader.close()
 
@@ -160,9 +160,9 @@ def config_text(cobot: str, hive: str, **more: str) -> str:
 
 
 @contextmanager
-def house(folder: Path, **more: str) -> Iterator[House]:
+def house(folder: Path, clock: FakeClock | None = None, **more: str) -> Iterator[House]:
     """`more`: lines for the stanzas `loft` and `gym`."""
     with ExitStack() as ends:
-        built = House(folder, **more)
+        built = House(folder, clock, **more)
         built.open(ends)
         yield built

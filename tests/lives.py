@@ -48,7 +48,7 @@ class LiveHouse(House):
     """Both doors ask, about unknown cards and missing passes."""
 
     def __init__(self, folder: Path, deadline: str, live: str, **more: str) -> None:
-        super().__init__(folder, **more)
+        super().__init__(folder, None, **more)
         self.clock = MovingClock()
         self.cobot = SimulatedCobot(self.clock.wall, token=TOKEN)
         self.hive = SimulatedHive(self.clock, KEY, DOORS)

@@ -18,12 +18,14 @@ from bench import (
     cuts,
     decide,
     idle,
+    kills,
     live,
     memory,
     nexudus,
     pull,
     push,
     scan,
+    soak,
     stalled,
     start,
     strays,
@@ -90,6 +92,12 @@ MEASUREMENTS: list[tuple[Callable[..., Figures], dict[str, Any], set[str]]] = [
         {"members": 20, "rounds": 1, "changes": 4},
         {"webhook_to_door_p50_ms", "webhook_to_door_p99_ms"},
     ),
+    (
+        kills.measure,
+        {"kills": 2},
+        {"kills_tried", "kills_survived", "kills_not_survived"},
+    ),
+    (soak.measure, {"days": 2, "warm_up": 1}, {"soak_days", "soak_rss_growth_mib"}),
     (memory.measure, {"people": 200, "changes": 2}, {"sync_rss_mib"}),
     (
         console.measure,
@@ -107,6 +115,7 @@ MEASUREMENTS: list[tuple[Callable[..., Figures], dict[str, Any], set[str]]] = [
 UNLIMITED = {
     *("starts_tried", "wiegand_decoded_bits_per_s", "controller_polling_cpu_percent"),
     *("webhook_to_door_p50_ms", "power_cuts_tried", "power_cuts_survived"),
+    *("kills_tried", "kills_survived", "soak_days"),
 }
 
 
@@ -122,6 +131,7 @@ def test_small(
     assert all(verdict(key, figures) for key in keys)
     assert not figures.get("stray_pulses")
     assert not figures.get("power_cuts_lost")
+    assert not figures.get("kills_not_survived")
 
 
 def test_every_limit_has_a_measurement_that_a_full_run_makes() -> None:

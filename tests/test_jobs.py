@@ -63,6 +63,23 @@ def test_a_step_of_the_clock_runs_everything_anew(
     assert work.ran()
 
 
+@pytest.mark.parametrize("step", [-31_536_000.0, 31_536_000.0])
+def test_the_scheduler_follows_a_machine_whose_clock_we_do_not_believe(step: float) -> None:
+    work, machine = Work(), FakeClock()
+    jobs = Jobs(FakeClock(), machine)
+    jobs.every(3600, "one", work)
+    jobs.nightly("nightly", Work())
+    jobs.start()
+    try:
+        assert work.ran()
+        machine.step(step)
+        jobs.watch()
+        assert work.ran()
+        assert jobs.settled(), "by our clock nothing has happened"
+    finally:
+        jobs.stop()
+
+
 def test_time_that_merely_passes_is_no_step(jobs: Jobs, clock: FakeClock) -> None:
     work = Work()
     jobs.every(3600, "one", work)
