@@ -98,6 +98,14 @@ class JournalReader:
         found = [recorded(row) for row in rows]
         return found, found[-1].seq if len(found) == limit else max(after, last)
 
+    def tally(self, after: int) -> tuple[dict[tuple[str, str, str], int], int]:
+        """How many events of which kind, door and reason came after a position; up to which."""
+        newest = self.newest()
+        query = """SELECT kind, door, reason, count(*) FROM event
+                   WHERE seq > ? AND seq <= ? GROUP BY 1, 2, 3"""
+        rows = self._rows(query, (after, newest))
+        return {(kind, door, reason): count for kind, door, reason, count in rows}, newest
+
     def pruned(self, after: int, last: int) -> bool:
         """Was any event removed of those after a position, up to another?"""
         query = "SELECT 1 FROM gap WHERE last > ? AND first <= ? LIMIT 1"

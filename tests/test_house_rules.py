@@ -37,7 +37,13 @@ PURE = {
     *("controller.doorstate", "controller.clocktrust", "controller.cards", "controller.timetable"),
     *("controller.question", "controller.cards_written"),
     *("controller.keypad", "controller.flutter", "controller.levels", "controller.reads"),
-    *("controller.tries", "controller.journeys", "controller.areas", "controller.passage"),
+    *(
+        "controller.alerts",
+        "controller.tries",
+        "controller.journeys",
+        "controller.areas",
+        "controller.passage",
+    ),
     *("sync.plan", "sync.backoff", "sync.public", "sync.api.limits", "controller.event_names"),
 }
 PURE_STDLIB = {

@@ -69,6 +69,7 @@ def effective(found: Config) -> dict[str, Any]:
         "live": _plain(found.live),
         "http": _plain(found.http),
         **({"mail": _plain(found.mail)} if found.mail else {}),
+        **({"alerts": _plain(found.alerts)} if found.alerts else {}),
         "staleness": [_plain(each) for each in found.staleness],
         "areas": {name: _plain(area) for name, area in found.areas.items()},
         "journeys": [_plain(each) for each in found.journeys],
