@@ -175,6 +175,21 @@ class JournalReader:
         finally:
             self._rows("ROLLBACK")
 
+    def verify_tail(self, events: int) -> Verdict:
+        """The same for the newest so many, from the first of them on."""
+        first = self._rows(
+            "SELECT min(seq) FROM (SELECT seq FROM event ORDER BY seq DESC LIMIT ?)", (events,)
+        )[0][0]
+        last, known = b"", 0
+        for row in self._stream(
+            f"SELECT {COLUMNS}, hash FROM event WHERE seq >= ? ORDER BY seq", (first or 0,)
+        ):
+            *values, digest = row
+            if known and chained(last, values) != digest:
+                return Verdict(known, 0, values[0])
+            last, known = digest, known + 1
+        return Verdict(known, 0)
+
     def close(self) -> None:
         self._db.close()
 

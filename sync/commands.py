@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import asdict
+from importlib.metadata import version
 from typing import Any
 
 from controller.control import Answer, Command, Request, Say
@@ -9,6 +10,7 @@ from controller.errors import ConfigError, DoorwardError
 from controller.question import Question
 from sync.card_commands import CardCommands
 from sync.commands_api import ApiCommands
+from sync.doctor_commands import DoctorCommands
 from sync.line import Report
 from sync.mail_commands import MailCommands, mail_status
 from sync.office import Office, named
@@ -34,6 +36,7 @@ class SyncCommands:
             **CardCommands(self._office).table(),
             **MailCommands(self._office).table(),
             **ApiCommands(self._office).table(),
+            **DoctorCommands(self._office).table(),
         }
 
     def status(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
@@ -53,6 +56,7 @@ class SyncCommands:
         broken = [{"platform": n, "failure": why} for n, why in self._office.broken.items()]
         return {
             "pid": os.getpid(),
+            "version": version("doorward"),
             "platforms": lines + broken,
             "http": self._office.listening,
             "mail": mail_status(self._office),

@@ -18,6 +18,7 @@ COMMANDS = {
     "config": "config",
     "controller": "daemons",
     "demo": "demo",
+    "doctor": "doctor",
     "doors": "doors",
     "enroll": "enroll",
     "events": "events",
