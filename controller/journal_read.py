@@ -239,7 +239,7 @@ def newest_wall(path: Path) -> float:
     try:
         with closing(JournalReader(path)) as reader:
             last = reader.events(last=1)
-    except StoreError:
+    except (StoreError, OSError):
         return 0.0
     return last[0].wall if last else 0.0
 

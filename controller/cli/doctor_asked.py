@@ -1,5 +1,6 @@
 """What the two processes tell `doorward doctor`."""
 
+import sys
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,7 @@ def locks_clicked(config: "Config", found: dict[str, Any], *, yes: bool) -> Iter
         return
     for name in config.doors:
         part = f"door {name}, lock"
-        if not yes and not click.confirm(f"Release {name} for a moment?", err=True):
+        if not yes and not _consents(name):
             yield unsure(part, "not tried: no consent")
             continue
         try:
@@ -76,6 +77,11 @@ def locks_clicked(config: "Config", found: dict[str, Any], *, yes: bool) -> Iter
             yield bad(part, why, f"doorward hw test {name}")
         else:
             yield good(part, "was released for a moment and is shut again, as far as it tells")
+
+
+def _consents(door: str) -> bool:
+    """False, too, if nobody is there to be asked."""
+    return sys.stdin.isatty() and click.confirm(f"Release {door} for a moment?", err=True)
 
 
 def _clicked(config: "Config", name: str) -> str:

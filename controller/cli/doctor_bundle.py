@@ -81,7 +81,7 @@ def _made(make: Callable[[], str]) -> str:
 
 
 def _config(config: "Config") -> str:
-    """As `doorward config show`, and of addresses elsewhere the host alone: paths can be secrets."""
+    """As `doorward config show`; of addresses elsewhere the host alone, as paths can be secrets."""
     from controller.cli.config import effective, toml
 
     if any(stanza.factory is None for stanza in config.platforms.values()):
@@ -124,12 +124,16 @@ def _events(config: "Config") -> str:
                 "reason": each.event.reason,
                 "platform": each.event.platform,
                 "visit": each.event.visit,
-                "detail": {k: v for k, v in (each.event.detail or {}).items() if k in _DETAIL},
+                "detail": _detail(each.event.detail or {}),
             }
         )
         + "\n"
         for each in found
     )
+
+
+def _detail(detail: dict[str, Any]) -> Any:
+    return _bare({key: value for key, value in detail.items() if key in _DETAIL})
 
 
 def _versions() -> str:
