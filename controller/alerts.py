@@ -22,7 +22,7 @@ class AlertKind(StrEnum):
     LOCKOUT = "lockout_max_attempts"
     ELSEWHERE = "card_elsewhere"
     DEVICE = "device_lost"
-    ALARM = "device_alarm"
+    ALARM = "alarm"
     CONTROLLER = "controller_down"
     JOURNAL = "journal_failing"
     DAMAGED = "database_damaged"

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import hw
+from controller.alerts import AlertKind
 from controller.config import extra_needed
 from controller.errors import DoorwardError
 from controller.model import Kind, Mode, Reason, Trust
@@ -283,13 +284,13 @@ def error_classes(parent: type[DoorwardError]) -> Iterator[type[DoorwardError]]:
         yield from error_classes(child)
 
 
-@pytest.mark.parametrize("words", [Reason, Kind, State, Mode, Trust, Word, Standing])
+@pytest.mark.parametrize("words", [Reason, Kind, State, Mode, Trust, Word, Standing, AlertKind])
 def test_the_reference_knows_every_word(
-    words: type[Reason | Kind | State | Mode | Trust | Word | Standing],
+    words: type[Reason | Kind | State | Mode | Trust | Word | Standing | AlertKind],
 ) -> None:
     text = (ROOT / "docs" / "reference.md").read_text()
     assert not [word.value for word in words if f"`{word.value}`" not in text]
-    if words in (Reason, Kind, State, Word, Standing):
+    if words in (Reason, Kind, State, Word, Standing, AlertKind):
         assert not {word.value for word in words} - rows("reference.md"), "each has a row"
 
 
