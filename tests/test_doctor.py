@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from controller.cli.doctor_bundle import device_lines
 from controller.cli.doctor_files import wear
 from controller.cli.doctor_finding import State
 from controller.cli.doctor_machine import certificate, unit_says
@@ -307,6 +308,11 @@ sender = "{ADDRESS}"
     assert "duress" in kinds
     assert "access" in kinds
     assert "doorward" in told["versions.txt"]
+
+
+def test_of_the_kernels_words_only_those_on_devices() -> None:
+    text = "[1] usb 1-1: new\n[2] Kernel command line: console=ttyS0 canary=1\n[3] IPv6: up\n"
+    assert device_lines(text) == "[1] usb 1-1: new\n"
 
 
 def test_no_file_is_overwritten_by_a_bundle(place: Hall, tmp_path: Path) -> None:

@@ -161,7 +161,16 @@ def _line(line: str) -> str:
 
 
 def _dmesg() -> str:
-    lines = [line for line in _said("dmesg").splitlines() if _DEVICES.search(line)]
+    return device_lines(_said("dmesg"))
+
+
+def device_lines(text: str) -> str:
+    """What the kernel says of devices; not how it was started, where anything may stand."""
+    lines = [
+        line
+        for line in text.splitlines()
+        if _DEVICES.search(line) and "command line" not in line.lower()
+    ]
     return "\n".join(lines[-200:]) + "\n"
 
 

@@ -10,7 +10,7 @@ from controller.cli.doctor_asked import controller_says, locks_clicked, sync_say
 from controller.cli.doctor_files import databases, disk
 from controller.cli.doctor_finding import Finding, bad, good, unsure
 from controller.cli.doctor_machine import certificate, clock, units, versions
-from controller.errors import ConfigError
+from controller.errors import ConfigError, DoorwardError
 
 if TYPE_CHECKING:
     from controller.config import Config
@@ -30,7 +30,11 @@ def examined(context: click.Context, *, deep: bool, relays: bool, yes: bool) -> 
         return
     from controller.cli.overview import gather
 
-    found = gather(config)
+    try:
+        found = gather(config)
+    except (DoorwardError, OSError) as error:
+        yield bad("everything else", str(error), "sudo -u doorward doorward doctor")
+        return
     for part in _parts(config, found, deep=deep):
         yield from _whatever_happens(part)
     if relays:
