@@ -213,6 +213,19 @@ class Cache:
         """How many deliveries stand in which state."""
         return dict(self.rows("SELECT state, count(*) FROM delivery GROUP BY state"))
 
+    def states(self) -> list[dict[str, Any]]:
+        """The columns of `platform`, one dict each."""
+        return self._dicts("SELECT * FROM platform ORDER BY name")
+
+    def queues(self) -> list[tuple[str, str, int]]:
+        """Platform, state, and how many deliveries stand so."""
+        return self.rows("SELECT platform, state, count(*) FROM delivery GROUP BY 1, 2")
+
+    def oldest_pending(self) -> dict[str, int]:
+        """By platform the wall time of the oldest check-in that it was not told of."""
+        query = "SELECT platform, min(at) FROM delivery WHERE state = 'pending' GROUP BY 1"
+        return dict(self.rows(query))
+
     def taken(self) -> dict[tuple[str, str], int]:
         """Up to which position check-ins were taken over, by platform and journal chain."""
         rows = self.rows("SELECT platform, chain, max(seq) FROM delivery GROUP BY 1, 2")

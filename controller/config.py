@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from controller.config_alerts import AlertSettings
 from controller.config_areas import Area, JourneySettings, misplaced
 from controller.config_errors import clashes, meant, problem_lines, unfit_doors
 from controller.config_mail import MailSettings
@@ -134,7 +135,7 @@ PARTS = {
     **dict.fromkeys(("contact", "exit_button", "tamper", "fire"), "input"),
     "indicator": "indicator",
 }
-SECTIONS = ("site", "clock", "journal", "sync", "live", "http", "mail")
+SECTIONS = ("site", "clock", "journal", "sync", "live", "http", "mail", "alerts")
 TOP = (*SECTIONS, "staleness", "areas", "journeys", "doors", "platforms", "targets")
 ID = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 BAD_ID = "is no id: write a-z, 0-9, _ and -, a letter first, at most 32"
@@ -165,10 +166,13 @@ class _Intake:
             "live": self.section(LiveSettings, "live"),
             "http": self.section(HttpSettings, "http"),
         }
+        if sections["http"]:
+            self.stanzas["http"] = sections["http"]
         staleness = self.rules(Staleness, "staleness")
         journeys = self.rules(JourneySettings, "journeys")
         areas = {name: self.area(name) for name in self.names("areas")}
         mail = self.mail()
+        alerts = self.alerts()
         platforms = {name: self.platform(name) for name in self.names("platforms")}
         targets = {name: self.target(name) for name in self.names("targets")}
         doors = {name: self.door(name) for name in self.names("doors")}
@@ -183,6 +187,7 @@ class _Intake:
             return None
         parts: Any = {**sections, "areas": areas, "doors": doors, "platforms": platforms}
         parts.update(staleness=staleness, journeys=journeys, mail=mail, targets=targets)
+        parts.update(alerts=alerts)
         return Config(path=path, **parts)
 
     def try_secrets(self, secret: Callable[[SecretRef], str]) -> None:
@@ -200,6 +205,12 @@ class _Intake:
         found = self.section(MailSettings, "mail") if "mail" in self.raw else None
         if found:
             self.stanzas["mail"] = found
+        return found
+
+    def alerts(self) -> AlertSettings | None:
+        found = self.section(AlertSettings, "alerts") if "alerts" in self.raw else None
+        if found and found.to and "mail" not in self.raw:
+            self.problems.append("alerts.to: needs a mail server; add a table [mail]")
         return found
 
     def rules(self, model: type[AnyStrict], name: str) -> tuple[AnyStrict, ...]:

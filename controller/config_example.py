@@ -39,6 +39,8 @@ port = 8460
 # certificate = "/etc/doorward/cert.pem"
 # certificate_key = "/etc/doorward/cert-key.pem"
 trusted_proxies = []             # e.g. ["127.0.0.1"]: its X-Forwarded-For and -Proto are believed
+metrics = false                  # true: /metrics for Prometheus
+# metrics_token = { file = "/etc/doorward/metrics-token" }  # who asks must carry it
 api = false                      # true: the HTTP API (docs/api.md), also without a platform "api"
 
 # Mail to visitors with a booking; without this table nothing is mailed.
@@ -55,6 +57,14 @@ subject = "Your PIN for {{ room }}"
 cancelled_subject = "Your booking of {{ room }} is cancelled"
 # cancelled_template = "/etc/doorward/visitor-cancelled.txt"
 # ca_file = "/etc/doorward/ca.pem"  # instead of the usual authorities
+
+# Who is told when something is wrong, once, and when it is over; without this table nobody is.
+[alerts]
+to = ["desk@example.org"]        # by mail; targets are told if their events name alert_raised
+kinds = []                       # only these (docs/reference.md); all if none is named
+queue_older_than = "1h"          # a check-in that waits so long to be told
+roster_older_than = "6h"         # a platform that was not fetched for so long
+disk_below_mib = 300             # less room than this on the disk
 
 # How old what a platform said may become before its people are warned about, or refused.
 [[staleness]]

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, InstanceOf, field_validator, model_validator
 
+from controller.config_alerts import AlertSettings
 from controller.config_areas import Area, JourneySettings, passage, unseen_leaving
 from controller.config_hours import Demands, Unlocked
 from controller.config_mail import MailSettings
@@ -121,6 +122,11 @@ class HttpSettings(Strict):
                 ) from None
         return value
 
+    metrics: bool = Field(default=False, description="/metrics for Prometheus")
+    metrics_token: SecretRef | None = Field(
+        default=None, description="the bearer token that whoever asks for /metrics must carry"
+    )
+
     @model_validator(mode="after")
     def _not_in_the_clear(self) -> Self:
         try:
@@ -136,6 +142,11 @@ class HttpSettings(Strict):
             raise ValueError(
                 f"address {self.address} can be reached from outside, so certificate and "
                 "certificate_key are needed; or listen on 127.0.0.1 behind a proxy or a tunnel"
+            )
+        if self.metrics and not loopback and self.metrics_token is None:
+            raise ValueError(
+                f"metrics: {self.address} can be reached from outside, so metrics_token is needed; "
+                "make one by: openssl rand -hex 32"
             )
         return self
 
@@ -241,6 +252,7 @@ class Config:
     platforms: Mapping[str, Stanza]
     mail: MailSettings | None = None
     targets: Mapping[str, TargetSettings] = field(default_factory=dict)
+    alerts: AlertSettings | None = None
 
     @property
     def data(self) -> Path:
@@ -316,6 +328,7 @@ class Config:
         yield from found_in(SecretRef, "doors", self.doors)
         yield from found_in(SecretRef, "platforms", self.platforms)
         yield from found_in(SecretRef, "mail", self.mail)
+        yield from found_in(SecretRef, "http", self.http)
         yield from found_in(SecretRef, "targets", self.targets)
 
 

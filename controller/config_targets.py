@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from controller.config_errors import meant
 from controller.config_types import Location, SecretRef, Strict
-from controller.event_names import NAMES
+from controller.event_names import ALERTS, NAMES
 
 DEFAULT = ("lock_opened", "access_denied", "door_forced", "door_held_open")
 
@@ -32,8 +32,8 @@ class TargetSettings(Strict):
     @classmethod
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for name in value:
-            if name not in NAMES and name != "*":
-                raise ValueError(f"{name!r} is no event{meant(name, NAMES)}")
+            if name not in (*NAMES, *ALERTS, "*"):
+                raise ValueError(f"{name!r} is no event{meant(name, (*NAMES, *ALERTS))}")
         if not value:
             raise ValueError("is empty; name at least one event, or ['*'] for all")
         return value

@@ -13,6 +13,8 @@ OPENED, DENIED, BY_HAND, LOST = (
     "lock_opened_by_hand",
     "events_lost",
 )
+# What is told to targets and stands in no journal.
+ALERTS = RAISED, CLEARED = "alert_raised", "alert_cleared"
 _OTHERWISE = {Kind.ACCESS: (OPENED, DENIED), Kind.UNLOCKED: (BY_HAND,)}
 _KINDS = {name: kind for kind in Kind for name in _OTHERWISE.get(kind, (kind.value,))}
 NAMES = tuple(_KINDS)

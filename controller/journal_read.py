@@ -99,6 +99,14 @@ class JournalReader:
         found = [recorded(row) for row in rows]
         return found, found[-1].seq if len(found) == limit else max(after, last)
 
+    def tally(self, after: int) -> tuple[dict[tuple[str, str, str], int], int]:
+        """How many events of which kind, door and reason came after a position; up to which."""
+        newest = self.newest()
+        query = """SELECT kind, door, reason, count(*) FROM event
+                   WHERE seq > ? AND seq <= ? GROUP BY 1, 2, 3"""
+        rows = self._rows(query, (after, newest))
+        return {(kind, door, reason): count for kind, door, reason, count in rows}, newest
+
     def pruned(self, after: int, last: int) -> bool:
         """Was any event removed of those after a position, up to another?"""
         query = "SELECT 1 FROM gap WHERE last > ? AND first <= ? LIMIT 1"
@@ -179,6 +187,21 @@ class JournalReader:
         finally:
             self._rows("ROLLBACK")
 
+    def verify_tail(self, events: int) -> Verdict:
+        """The same for the newest so many, from the first of them on."""
+        first = self._rows(
+            "SELECT min(seq) FROM (SELECT seq FROM event ORDER BY seq DESC LIMIT ?)", (events,)
+        )[0][0]
+        last, known = b"", 0
+        for row in self._stream(
+            f"SELECT {COLUMNS}, hash FROM event WHERE seq >= ? ORDER BY seq", (first or 0,)
+        ):
+            *values, digest = row
+            if known and chained(last, values) != digest:
+                return Verdict(known, 0, values[0])
+            last, known = digest, known + 1
+        return Verdict(known, 0)
+
     def close(self) -> None:
         self._db.close()
 
@@ -228,7 +251,7 @@ def newest_wall(path: Path) -> float:
     try:
         with closing(JournalReader(path)) as reader:
             last = reader.events(last=1)
-    except StoreError:
+    except (StoreError, OSError):
         return 0.0
     return last[0].wall if last else 0.0
 

@@ -12,6 +12,7 @@ from controller.errors import StoreError
 
 Migrations = Sequence[Sequence[str]]  # statements of version 1, of version 2 …
 _DAMAGED = ".damaged-"  # and the second in which it was set aside
+SQLITE = sqlite3.sqlite_version
 _NOT_FOR_US = ("SQLITE_CANTOPEN", "SQLITE_READONLY")  # what a reader meets in a folder not its own
 
 
@@ -104,6 +105,27 @@ def is_damage(error: BaseException) -> bool:
     """Does this error say that the file's content is broken, rather than the disk or a lock?"""
     name = getattr(error, "sqlite_errorname", "")
     return name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+
+
+def look_through(path: Path, newest: int, *, most: int | None = None) -> str:
+    """What is wrong with a file's content; "" if nothing is. Raises `StoreError`.
+
+    `most`: give up after about so many million steps of SQLite, and say "" too.
+    """
+    db = open_reader(path, newest)
+    try:
+        if most is not None:
+            db.set_progress_handler(lambda: 1, most * 1_000_000)
+        found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname == "SQLITE_INTERRUPT":
+            return ""
+        raise StoreError(f"{path} cannot be read: {error}", damaged=is_damage(error)) from error
+    except sqlite3.Error as error:
+        raise StoreError(f"{path} cannot be read: {error}", damaged=is_damage(error)) from error
+    finally:
+        db.close()
+    return "" if found == "ok" else str(found)
 
 
 def set_aside(path: Path, wall: float) -> Path:

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import asdict
+from importlib.metadata import version
 from typing import Any
 
 from controller.control import Answer, Command, Request, Say
@@ -10,6 +11,7 @@ from controller.question import Question
 from sync import check_ins
 from sync.api_commands import ApiCommands
 from sync.card_commands import CardCommands
+from sync.doctor_commands import DoctorCommands
 from sync.line import Report
 from sync.mail_commands import MailCommands, mail_status
 from sync.office import Office, named
@@ -37,6 +39,7 @@ class SyncCommands:
             **MailCommands(self._office).table(),
             **ApiCommands(self._office).table(),
             **UserCommands(self._office).table(),
+            **DoctorCommands(self._office).table(),
         }
 
     def status(self, request: Request, author: str, say: Say) -> Answer:  # noqa: ARG002
@@ -56,6 +59,7 @@ class SyncCommands:
         broken = [{"platform": n, "failure": why} for n, why in self._office.broken.items()]
         return {
             "pid": os.getpid(),
+            "version": version("doorward"),
             "platforms": lines + broken,
             "http": self._office.listening,
             "desk": self._office.desk_trouble,

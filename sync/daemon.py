@@ -15,8 +15,11 @@ from controller.errors import DoorwardError, StoreError
 from controller.logs import Once, configure
 from controller.notify import Notifier
 from controller.store import closed_on_error
+from sync.alerts import Alerts
 from sync.commands import SyncCommands
+from sync.desk_alerts import AlertBook
 from sync.follow import Follower
+from sync.health import Health
 from sync.jobs import Jobs
 from sync.minder import LOOK
 from sync.office import Office
@@ -62,6 +65,9 @@ class Daemon:
         self._mailing: threading.Thread | None = None
         self._server: Server | None = None
         self._inbound: InboundServer | None = None
+        self._health = Health(office)
+        self._alerts: Alerts | None = None
+        self._alerting: threading.Thread | None = None
 
     def __enter__(self) -> "Daemon":
         with closed_on_error(self):
@@ -82,6 +88,8 @@ class Daemon:
         self.jobs.stop()
         if self._mailing:
             self._mailing.join(_LAST_MAIL)
+        if self._alerting:
+            self._alerting.join(_LAST_MAIL)
         self.office.close()
 
     def serve(self) -> None:
@@ -117,6 +125,7 @@ class Daemon:
         if office.post:
             self._mailing = _started("mail", self._mail, office.post)
         office.targets.start()
+        self._alert()
         self._listen()
         self._notifier.ready(f"{len(office.lines)} platforms")
         log.info("ready", platforms=list(office.lines))
@@ -165,6 +174,20 @@ class Daemon:
                 self.office.stopping.wait(_PAUSE)
             self.office.stopping.wait(_TICK)
 
+    def _alert(self) -> None:
+        """Begin to tell people when something is wrong. It gives no sign of life either."""
+        office, settings = self.office, self.office.config.alerts
+        if settings and office.desk:
+            try:
+                book = AlertBook(office.desk)
+                self._alerts = Alerts(office, settings, book, self._health.vitals)
+            except StoreError as error:
+                log.critical("nobody is alerted: desk.db cannot be used", error=str(error))
+                return
+            args, run = (office.stopping,), self._alerts.run
+            self._alerting = threading.Thread(target=run, args=args, name="alerts", daemon=True)
+            self._alerting.start()
+
     def _listen(self) -> None:
         """Let those platforms call us that do."""
         hearing = {n: p for n, p in self._platforms() if isinstance(p, Hearing)}
@@ -175,7 +198,9 @@ class Daemon:
             _started(f"follow-{name}", self._follow, name)
         calling: list[Hearing | Hinting] = [*hearing.values(), *hinting.values()]
         routes = [route for platform in calling for route in platform.routes()]
-        if (shown := sites(self.office)) or routes:
+        shown = sites(self.office)
+        if shown or routes or self.office.config.http.metrics:
+            routes += self._health.routes()
             from sync.inbound_server import InboundServer  # noqa: PLC0415 - seldom needed, and large
 
             self._inbound = InboundServer(self.office.config.http, routes, sites=shown)
@@ -232,6 +257,8 @@ class Daemon:
         self.office.ledger.forget(now - _KEEP_SETTLED)
         if self.office.post:
             self.office.post.forget(now - _KEEP_MAILS)
+        if self._alerts:
+            self._alerts.forget(now - _KEEP_MAILS)
 
     def _recover(self, error: StoreError) -> None:
         """A damaged cache.db is begun anew; any other trouble with the disk may pass."""

@@ -47,6 +47,21 @@ MIGRATIONS = (
             text TEXT NOT NULL, until REAL NOT NULL, queued REAL NOT NULL, tries INTEGER NOT NULL,
             error TEXT NOT NULL)""",
         "CREATE INDEX mails_state ON mails(state)",
+        # What people are alerted to; and up to where the journal was looked at for it.
+        """CREATE TABLE alerts(
+            key TEXT PRIMARY KEY, kind TEXT NOT NULL, about TEXT NOT NULL, text TEXT NOT NULL,
+            phase TEXT NOT NULL, since REAL NOT NULL, begun REAL NOT NULL,
+            returns INTEGER NOT NULL, rounds INTEGER NOT NULL) WITHOUT ROWID""",
+        # Their beginnings and ends, to be mailed and told to targets; and how far each was told.
+        """CREATE TABLE notices(
+            id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT NULL, over INTEGER NOT NULL,
+            kind TEXT NOT NULL, about TEXT NOT NULL, text TEXT NOT NULL, begun REAL NOT NULL,
+            at REAL NOT NULL, returns INTEGER NOT NULL, mailed INTEGER NOT NULL)""",
+        """CREATE TABLE noticed(
+            target TEXT PRIMARY KEY, notice INTEGER NOT NULL) WITHOUT ROWID""",
+        """CREATE TABLE watched(
+            one INTEGER PRIMARY KEY CHECK (one = 1), chain TEXT NOT NULL,
+            seq INTEGER NOT NULL)""",
     ),
 )
 

@@ -22,13 +22,16 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is answered, as JSON."""
+    """What is answered: as JSON, or a text if `media` says so."""
 
     status: int
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    media: str = "application/json"
 
     def encoded(self) -> bytes:
+        if self.media.startswith("text/"):
+            return str(self.body).encode()
         return json.dumps(self.body, ensure_ascii=False).encode()
 
 

@@ -132,4 +132,4 @@ async def _not_found(_request: Request, _error: Exception) -> Response:
 
 def _response(answer: Answer, more: dict[str, str] | None = None) -> Response:
     headers = {"Cache-Control": "no-store", **answer.headers, **(more or {})}
-    return Response(answer.encoded(), answer.status, headers, "application/json")
+    return Response(answer.encoded(), answer.status, headers, answer.media)

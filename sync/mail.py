@@ -125,6 +125,11 @@ class Post:
         self._worked()
         return said
 
+    def log_in(self) -> str:
+        """Try the server without sending; the server's name. Raises `DoorwardError`."""
+        self._server.log_in()
+        return self._server.name
+
     def status(self) -> dict[str, Any]:
         """How it is: counts by state, and what is wrong."""
         now = self._clock.monotonic()

@@ -75,6 +75,7 @@ class Office:
             kept, key = config.data / "journal.db", device_key(config.data)
             self.place = Place(config.data / "cache.db", kept, key)
             self.clock = clock or configured_clock(config, lambda: newest_wall(kept))
+            self.begun = self.clock.monotonic()
             self.ledger = self._open_ledger()
             self._ends.callback(self._close_ledger)
             self._open_desk()

@@ -76,6 +76,11 @@ class MailServer:
                 session.quit()
             return _words(said[1])
 
+    def log_in(self) -> None:
+        """Reach it and log in as configured; nothing is sent. Raises as `hand_over`."""
+        with self._session() as session, suppress(OSError):
+            session.quit()
+
     @contextmanager
     def _session(self) -> Iterator[smtplib.SMTP]:
         """Greeted, encrypted as configured, and logged in."""

@@ -19,15 +19,18 @@ from uuid import NAMESPACE_URL, uuid5
 
 import structlog
 
+from controller.alerts import AlertKind
 from controller.config import Config, SecretRef
 from controller.config_targets import TargetSettings
 from controller.errors import ConfigError, DoorwardError, StoreError, Unavailable
-from controller.event_names import name_of
+from controller.event_names import CLEARED, RAISED, name_of
 from controller.journal_read import JournalReader, journal_at
 from controller.logs import Once
 from controller.ports import Clock
+from sync.alert_words import notice_words
 from sync.backoff import Backoff
 from sync.desk import Desk
+from sync.desk_alerts import AlertBook, Notice
 from sync.desk_targets import Position, Positions
 from sync.event_words import Words, event_words, lost_words, moment
 from sync.http import Line
@@ -52,6 +55,7 @@ class Source:
 
     journal: Path
     positions: Positions
+    alerts: AlertBook
     doors: Mapping[str, str]
     clock: Clock
     stopping: threading.Event
@@ -75,12 +79,14 @@ class Targets:
         doors = {name: door.name for name, door in config.doors.items()}
         if desk:
             Positions(desk).forget_others(config.targets)
+            AlertBook(desk).forget_others(config.targets)
         for name, settings in config.targets.items():
             if desk is None:
                 self.broken[name] = "desk.db cannot be used"
                 continue
             place = config.data / "journal.db"
-            source = Source(place, Positions(desk), doors, clock, stopping, changes)
+            kept = Positions(desk), AlertBook(desk)
+            source = Source(place, *kept, doors, clock, stopping, changes)
             try:
                 self.all[name] = Target(name, settings, _secret(settings.secret, secret), source)
             except ConfigError as error:
@@ -131,6 +137,7 @@ class Target:
     def begin(self) -> None:
         """Should it be new, it is told of what happens from this moment on."""
         with suppress(StoreError):  # else from when it is first looked for
+            self._source.alerts.not_told(self.name, 1)
             if reader := journal_at(self._source.journal):
                 with closing(reader):
                     self._known_position(reader)
@@ -145,6 +152,7 @@ class Target:
                     seen, idle = changes, 0.0
                     while self.tell():
                         pass
+                self.tell_alerts()
             except StoreError as error:
                 self.failure = str(error)
                 self._once.trouble("store", "it is not told", error=str(error))
@@ -168,6 +176,13 @@ class Target:
         with closing(reader):
             at = self._position(reader)
             return at is not None and self._tell_after(at, reader)
+
+    def tell_alerts(self) -> None:
+        """Tell it of alerts that it was not told of, if it is to be. Raises `StoreError`."""
+        if not self._wanted.isdisjoint({RAISED, CLEARED, "*"}):
+            for notice in self._source.alerts.not_told(self.name, _AT_ONCE):
+                if not self._told_alert(notice):
+                    return
 
     def lag(self) -> dict[str, Any]:
         """How it is, and how many events of the journal it was not told of."""
@@ -201,6 +216,7 @@ class Target:
             with closing(reader), self._turn:
                 self._moved += 1
                 self._source.positions.put(self.name, Position(reader.chain, reader.newest()))
+        self._source.alerts.skip(self.name)
         return behind
 
     def close(self) -> None:
@@ -251,6 +267,23 @@ class Target:
 
     def _told(self, at: Position, words: Words) -> bool:
         """Send this; it is told up to `at` then."""
+        if told := self._taken(words):
+            self._keep(at)
+        return told
+
+    def _told_alert(self, notice: Notice) -> bool:
+        words = notice_words(notice)
+        if self._source.stopping.is_set() or self.backoff.wait(self._clock.monotonic()) > 0:
+            return False
+        own = notice.fact.kind is AlertKind.TARGET and notice.fact.about == self.name
+        wanted = not own and not self._wanted.isdisjoint({words["kind"], "*"})
+        if wanted and not self._taken(words):
+            return False
+        self._source.alerts.told(self.name, notice.id)
+        return True
+
+    def _taken(self, words: Words) -> bool:
+        """Send this; was it taken?"""
         try:
             self._send(words)
         except DoorwardError as error:
@@ -262,7 +295,6 @@ class Target:
         self.backoff.worked()
         self.failure = ""
         self._once.fine("tell", "a target is told again")
-        self._keep(at)
         return True
 
     def _keep(self, at: Position) -> None:

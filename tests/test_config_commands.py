@@ -15,6 +15,7 @@ import hw
 import sync.platforms
 from controller.cli.config import config
 from controller.config import CardSettings, Config, Door, PlatformCommon, SecretRef, Strict, load
+from controller.config_alerts import AlertSettings
 from controller.config_areas import Area, JourneySettings
 from controller.config_example import EXAMPLE
 from controller.config_hours import Demands, Unlocked
@@ -203,6 +204,7 @@ def models() -> list[tuple[str, type[Strict]]]:
         ("[live]", LiveSettings),
         ("[http]", HttpSettings),
         ("[mail]", MailSettings),
+        ("[alerts]", AlertSettings),
         ("[[staleness]]", Staleness),
         ("[areas.<area>]", Area),
         ("[[journeys]]", JourneySettings),

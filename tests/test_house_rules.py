@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import hw
+from controller.alerts import AlertKind
 from controller.config import extra_needed
 from controller.errors import DoorwardError
 from controller.model import Kind, Mode, Reason, Trust
@@ -37,7 +38,13 @@ PURE = {
     *("controller.doorstate", "controller.clocktrust", "controller.cards", "controller.timetable"),
     *("controller.question", "controller.cards_written"),
     *("controller.keypad", "controller.flutter", "controller.levels", "controller.reads"),
-    *("controller.tries", "controller.journeys", "controller.areas", "controller.passage"),
+    *(
+        "controller.alerts",
+        "controller.tries",
+        "controller.journeys",
+        "controller.areas",
+        "controller.passage",
+    ),
     *("sync.plan", "sync.backoff", "sync.public", "sync.api.limits", "controller.event_names"),
     "sync.attendance",
 }
@@ -52,7 +59,7 @@ BORDERS = {
     "httpx": r"sync\.http",
     "starlette": r"sync\.(inbound_app|(console|api)(\.\w+)?)",
     "jinja2": r"sync\.(console(\.\w+)?|mail_text)",
-    "cryptography": r"sync\.(console(\.\w+)?|passwords)",
+    "cryptography": r"sync\.(console(\.\w+)?|passwords|certificate)",
     "smtplib": r"sync\.smtp",
     "uvicorn": r"sync\.inbound_server",
     "serial": r"hw\.\w+",
@@ -278,13 +285,13 @@ def error_classes(parent: type[DoorwardError]) -> Iterator[type[DoorwardError]]:
         yield from error_classes(child)
 
 
-@pytest.mark.parametrize("words", [Reason, Kind, State, Mode, Trust, Word, Standing])
+@pytest.mark.parametrize("words", [Reason, Kind, State, Mode, Trust, Word, Standing, AlertKind])
 def test_the_reference_knows_every_word(
-    words: type[Reason | Kind | State | Mode | Trust | Word | Standing],
+    words: type[Reason | Kind | State | Mode | Trust | Word | Standing | AlertKind],
 ) -> None:
     text = (ROOT / "docs" / "reference.md").read_text()
     assert not [word.value for word in words if f"`{word.value}`" not in text]
-    if words in (Reason, Kind, State, Word, Standing):
+    if words in (Reason, Kind, State, Word, Standing, AlertKind):
         assert not {word.value for word in words} - rows("reference.md"), "each has a row"
 
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "console": "console",
     "controller": "daemons",
     "demo": "demo",
+    "doctor": "doctor",
     "doors": "doors",
     "enroll": "enroll",
     "events": "events",
