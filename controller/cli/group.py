@@ -13,6 +13,7 @@ from controller.errors import DoorwardError
 
 # Command → module in this package that holds it under the same name (`-` becomes `_`).
 COMMANDS = {
+    "backup": "backup",
     "cards": "cards",
     "checkins": "checkins",
     "config": "config",
@@ -33,6 +34,7 @@ COMMANDS = {
     "osdp": "osdp",
     "people": "people",
     "prop": "doors",
+    "restore": "backup",
     "sandbox": "demo",
     "sim": "sim",
     "simulate": "demo",
@@ -44,6 +46,7 @@ COMMANDS = {
     "unlock": "doors",
     "webhooks": "webhooks",
     "visitors": "visitors",
+    "wipe": "wipe",
 }
 
 
