@@ -188,7 +188,7 @@ class ApiPlatform:
             roster.grant(key, Grant(f"group:{group}", hours=hours))
 
     def _newest(self, key: str) -> Told | None:
-        return next((told[0] for told in self._inbox.told(self.name, [key])), None)
+        return next((told[0] for told in self._inbox.told(self.name, [key]) if told), None)
 
     def _tell(self, key: str, after: Entry | None, before: Told | None) -> None:
         """What comes later counts, even if the clock was set back meanwhile.
