@@ -13,6 +13,7 @@ from bench import (
     bus,
     controller,
     decide,
+    fuzz,
     idle,
     live,
     memory,
@@ -48,6 +49,7 @@ BENCHMARKS: dict[str, Callable[[Path], Figures]] = {
     "nexudus": nexudus.measure,
     "webhooks": webhooks.measure,
     "memory": memory.measure,
+    "fuzz": fuzz.measure,
 }
 
 _FAILURES = (DoorwardError, OSError, RuntimeError, AssertionError, sqlite3.Error)

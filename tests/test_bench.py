@@ -13,6 +13,7 @@ from bench import (
     bus,
     controller,
     decide,
+    fuzz,
     idle,
     live,
     memory,
@@ -39,6 +40,7 @@ MEASUREMENTS: list[tuple[Callable[..., Figures], dict[str, Any], set[str]]] = [
         {**SMALL, "decisions": 50},
         {"decide_p50_us", "decide_p99_us", "floor_lookup_p50_us"},
     ),
+    (fuzz.measure, {"cases": 2}, {"fuzz_cases"}),
     (decide.measure_during_sync, SMALL, {"decide_during_sync_p99_us"}),
     (
         scan.measure,
