@@ -93,6 +93,7 @@ MEASUREMENTS: list[tuple[Callable[..., Figures], dict[str, Any], set[str]]] = [
 UNLIMITED = {
     *("starts_tried", "wiegand_decoded_bits_per_s", "controller_polling_cpu_percent"),
     "webhook_to_door_p50_ms",
+    "fuzz_cases",
 }
 
 
