@@ -110,8 +110,8 @@ class Planted(Processes):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.cobot = Cobot(self.cobot.now, token=TOKEN)
-        self.hive = Hive(SystemClock(folder), KEY, DOORS)
+        self.cobot: Cobot = Cobot(self.cobot.now, token=TOKEN)
+        self.hive: Hive = Hive(SystemClock(folder), KEY, DOORS)
         self.said: dict[str, bytes] = {}
 
     def plant(self) -> None:
