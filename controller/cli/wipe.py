@@ -18,8 +18,8 @@ REVOKE = {
     ),
     "hive": "at Hive, ask for another door access key, and have the old one withdrawn",
     "nexudus": (
-        "at Nexudus, give the access control integration another bearer; with [rest] also end the "
-        "session of the user kept for Doorward, or change its password"
+        "at Nexudus, give the access control integration another bearer; where its REST API is "
+        "asked, also change the password of the user kept for Doorward"
     ),
     "file": "the list is deleted here; whoever has a copy of it knows what stood in it",
     "api": "the tokens end with this machine; take them out of the programs that hold them",
