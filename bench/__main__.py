@@ -15,6 +15,7 @@ from bench import (
     controller,
     cuts,
     decide,
+    fuzz,
     idle,
     kills,
     live,
@@ -58,6 +59,7 @@ BENCHMARKS: dict[str, Callable[[Path], Figures]] = {
     "console": console.measure,
     "cuts": cuts.measure,
     "stalled": stalled.measure,
+    "fuzz": fuzz.measure,
 }
 
 _FAILURES = (DoorwardError, OSError, RuntimeError, AssertionError, sqlite3.Error)

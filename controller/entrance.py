@@ -217,6 +217,7 @@ class Entrance:
             return self._refused(shown or presented, Reason.ATTEMPTS)
         if len(pin) < self.rules.pin_digits:
             presented = presented._replace(canonical="pin:")  # nobody's, even if somebody has it
+        self.knowledge.prepare(presented.canonical)
         if shown:
             verdict = self._card_and_pin(shown, presented, mode)
         else:

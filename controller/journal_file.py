@@ -9,7 +9,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -221,7 +221,8 @@ class JournalFile:
         digest = chained(last, row)
         marks = ",".join("?" * (len(row) + 1))
         self._writer.execute(f"INSERT INTO event VALUES ({marks})", (*row, digest))
-        event, detail = entry.event, entry.event.detail or {}
+        event = _as_stored(entry.event, row)
+        detail = event.detail or {}
         note_place(self._writer, seq, event, entry.wall_ms)
         if event.checks_in:
             self._writer.execute("INSERT INTO open_check_in VALUES (?, ?)", (seq, event.platform))
@@ -233,6 +234,13 @@ class JournalFile:
             values = (event.door, detail["mode"], until and int(until * 1000))
             self._writer.execute("INSERT OR REPLACE INTO mode VALUES (?, ?, ?)", values)
         return digest
+
+
+def _as_stored(event: Event, row: Sequence[Any]) -> Event:
+    """What tables beside the events are told: no text that SQLite could not take."""
+    door, platform, person, detail = row[7], row[9], row[10], row[19]
+    kept = json.loads(detail) if detail else None
+    return replace(event, door=door, platform=platform, person=person, detail=kept)
 
 
 def history_in(db: sqlite3.Connection, platform: str, person: str, after: int) -> History:

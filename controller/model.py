@@ -343,6 +343,7 @@ class Kind(StrEnum):
     STOPPED = "controller_stopped"
     TOLD = "check_in_settled"
     RENEWED = "journal_renewed"
+    RESTORED = "journal_restored"
     CARD_ENROLLED = "card_enrolled"
     CARD_BLOCKED = "card_blocked"
     CARD_UNBLOCKED = "card_unblocked"

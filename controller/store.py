@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Protocol
@@ -99,6 +99,27 @@ def translated(path: Path, doing: str) -> Iterator[None]:
     except sqlite3.Error as error:
         message = f"{path} cannot be {doing}: {error}"
         raise StoreError(message, damaged=is_damage(error)) from error
+
+
+def snapshot(path: Path, newest: int, into: Path) -> int:
+    """Copy a database as it is at one moment, while others write it; returns its schema.
+
+    Raises `StoreError`.
+    """
+    with closing(open_reader(path, newest)) as source, translated(path, "copied"):
+        with closing(sqlite3.connect(into)) as copy:
+            copy.execute("PRAGMA synchronous=OFF")  # whoever copies says when it must be safe
+            source.backup(copy)
+        return _version(source)
+
+
+def sound(path: Path) -> bool:
+    """Is all of it readable and in order?"""
+    with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as db:
+        try:
+            return bool(db.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
+        except sqlite3.Error:
+            return False
 
 
 def is_damage(error: BaseException) -> bool:

@@ -127,6 +127,12 @@ class MailBox:
                    WHERE id = ? AND state IN ('waiting', 'sending')"""
         self._desk.write(query, (state.value, error, number))
 
+    def restored(self) -> None:
+        """These come out of a backup: what waited then may have been sent since."""
+        query = """UPDATE mails SET state = 'unknown', error = ?
+                   WHERE state IN ('waiting', 'sending')"""
+        self._desk.write(query, ("it waited when the backup was made, and may have been sent",))
+
     def interrupted(self) -> int:
         """Those whose end nobody saw are unknown from now on; how many that were."""
         query = "UPDATE mails SET state = 'unknown', error = ? WHERE state = 'sending'"

@@ -33,3 +33,7 @@ class Positions:
 
     def put(self, target: str, at: Position) -> None:
         self._desk.write("INSERT OR REPLACE INTO told_of VALUES (?, ?, ?)", (target, *at))
+
+    def renamed(self, old: str, new: str) -> None:
+        """The journal's chain has another name, and its events their places as before."""
+        self._desk.write("UPDATE told_of SET chain = ? WHERE chain = ?", (new, old))

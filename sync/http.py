@@ -35,6 +35,7 @@ _PATIENCE = 90.0  # seconds that a request waits by itself when told to come aga
 _TRIES = 3
 _LEARNED = 100  # secrets; those before them serve nobody any more
 _AGENT = "doorward"
+_NUMBER = re.compile(r"[0-9]{4,}|(?=[A-Fa-f]*[0-9])[0-9A-Fa-f]{6,}")
 
 # httpx logs whole addresses at INFO, and an address can hold a key.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -259,11 +260,11 @@ class Line:
         return self._blotted(f"{request.method} {url.scheme}://{url.netloc.decode()}{url.path}")
 
     def _quoted(self, reply: Reply) -> str:
-        """What the service itself says of an error, if it says it to programs."""
+        """What it says of an error, if to programs; without what may be a card or a PIN."""
         text = " ".join(reply.body[:2000].decode("utf-8", "replace").split())
         if not text.startswith(("{", "[")):
             return ""
-        text = self._blotted(text)
+        text = _NUMBER.sub("…", self._blotted(text))
         return f" {text if len(text) <= 200 else text[:199] + '…'}"
 
     def _blotted(self, text: str) -> str:

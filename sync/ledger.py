@@ -58,6 +58,17 @@ class Ledger:
         known = self._do("SELECT count(*) FROM born")[0][0]
         self._do("INSERT OR IGNORE INTO born VALUES (?, ?)", (chain, 0 if known else newest))
 
+    def restored(self, old: str, new: str, newest: int) -> None:
+        """This file comes out of a backup, and the journal's chain has another name from now on.
+
+        What had not been told then may have been told since: all of it is in doubt.
+        """
+        self._do("UPDATE delivery SET chain = ? WHERE chain = ?", (new, old))
+        self._do("UPDATE platform SET chain = ? WHERE chain = ?", (new, old))
+        self._do("""UPDATE delivery SET state = 'pending', in_doubt = 1, forced = 0
+                    WHERE state IN ('pending', 'late')""")
+        self._do("INSERT OR REPLACE INTO born VALUES (?, ?)", (new, newest))
+
     def take(self, platform: str, reader: JournalReader) -> int:
         """Take over check-ins that the journal holds open and this file does not know yet."""
         query = "SELECT coalesce(max(seq), 0) FROM delivery WHERE platform = ? AND chain = ?"

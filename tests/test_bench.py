@@ -17,6 +17,7 @@ from bench import (
     controller,
     cuts,
     decide,
+    fuzz,
     idle,
     kills,
     live,
@@ -110,12 +111,13 @@ MEASUREMENTS: list[tuple[Callable[..., Figures], dict[str, Any], set[str]]] = [
         {"power_cuts_tried", "power_cuts_survived", "power_cuts_lost"},
     ),
     (stalled.measure, {**SMALL, "scans": 3, "blocks_for": 0.7}, {"stalled_disk_scan_ms"}),
+    (fuzz.measure, {"cases": 2}, {"fuzz_cases"}),
 ]
 # Counts and rates that say how much a figure beside them is worth.
 UNLIMITED = {
     *("starts_tried", "wiegand_decoded_bits_per_s", "controller_polling_cpu_percent"),
     *("webhook_to_door_p50_ms", "power_cuts_tried", "power_cuts_survived"),
-    *("kills_tried", "kills_survived", "soak_days"),
+    *("kills_tried", "kills_survived", "soak_days", "fuzz_cases"),
 }
 
 

@@ -13,6 +13,7 @@ from controller.errors import DoorwardError
 
 # Command → module in this package that holds it under the same name (`-` becomes `_`).
 COMMANDS = {
+    "backup": "backup",
     "cards": "cards",
     "checkins": "checkins",
     "config": "config",
@@ -36,6 +37,7 @@ COMMANDS = {
     "people": "people",
     "prop": "doors",
     "provision": "provision",
+    "restore": "backup",
     "sandbox": "demo",
     "setup": "setup_wizard",
     "sim": "sim",
@@ -49,6 +51,7 @@ COMMANDS = {
     "webhooks": "webhooks",
     "visitors": "visitors",
     "users": "users",
+    "wipe": "wipe",
 }
 
 
