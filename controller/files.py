@@ -31,6 +31,8 @@ def journal_of(config: "Config") -> Iterator["JournalReader"]:
     from controller.journal_read import JournalReader
 
     path = config.data / "journal.db"
+    if config.data.exists() and not os.access(config.data, os.X_OK):
+        raise StoreError(f"{path} is not for you to read; type: sudo -u doorward doorward …")
     if not path.exists():
         raise StoreError(
             f"{path} is missing: nothing has happened at these doors yet; it is made when "

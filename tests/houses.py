@@ -30,6 +30,7 @@ data = "data"
 run = "run"
 [http]
 console = false
+{http}
 [doors.front]
 admits = ["plan:*"]
 lock = {{ driver = "sim" }}
@@ -156,12 +157,12 @@ class House:
 
 def config_text(cobot: str, hive: str, **more: str) -> str:
     """A configuration with two doors and two platforms; `more` as in `house`."""
-    return _CONFIG.format(cobot=cobot, hive=hive, **{"loft": "", "gym": "", **more})
+    return _CONFIG.format(cobot=cobot, hive=hive, **{"loft": "", "gym": "", "http": "", **more})
 
 
 @contextmanager
 def house(folder: Path, clock: FakeClock | None = None, **more: str) -> Iterator[House]:
-    """`more`: lines for the stanzas `loft` and `gym`."""
+    """`more`: lines for the stanzas `loft`, `gym` and `http`."""
     with ExitStack() as ends:
         built = House(folder, clock, **more)
         built.open(ends)

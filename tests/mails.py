@@ -218,8 +218,10 @@ class HearingCobot(Cobot):
 class GuestHouse(House):
     """Two doors with keypads, rooms at Cobot, and `[mail]` if a server is given."""
 
-    def __init__(self, folder: Path, server: MailServerHere | None, mail: str, loft: str) -> None:
-        super().__init__(folder)
+    def __init__(
+        self, folder: Path, server: MailServerHere | None, mail: str, loft: str, http: str
+    ) -> None:
+        super().__init__(folder, http=http)
         self.server, self.mail, self._loft = server, mail, loft
 
     def open(self, ends: ExitStack) -> None:
@@ -277,7 +279,7 @@ class GuestHouse(House):
         (self.folder / "mail-password").write_text(PASSWORD)
         (self.folder / "ca.pem").write_bytes(certificate())
         loft = f'visitors = true\napi2_url = "{self.cobot.url}"\n{self._loft}'
-        text = config_text(self.cobot.url, self.hive.url, loft=loft)
+        text = config_text(self.cobot.url, self.hive.url, **{**self._more, "loft": loft})
         text = text.replace('admits = ["plan:*"]', 'admits = ["resource:*"]\nname = "Front door"')
         text = text.replace(
             'admits = ["door:', 'name = "Side door"\nadmits = ["resource:room-9", "door:'
@@ -297,11 +299,11 @@ def mail_table(port: int, more: str = "") -> str:
 
 @contextmanager
 def guest_house(
-    folder: Path, server: MailServerHere | None, mail: str = "", loft: str = ""
+    folder: Path, server: MailServerHere | None, mail: str = "", loft: str = "", http: str = ""
 ) -> Iterator[GuestHouse]:
-    """`mail`, `loft`: lines for those tables."""
+    """`mail`, `loft`, `http`: lines for those tables."""
     with ExitStack() as ends:
-        built = GuestHouse(folder, server, mail, loft)
+        built = GuestHouse(folder, server, mail, loft, http)
         built.open(ends)
         yield built
 

@@ -1,6 +1,7 @@
 """Clocks that leap, that nobody vouches for, that change to summer time, and that pass 2037."""
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -32,6 +33,9 @@ END_OF_32_BITS = 2.0**31
 def look_after(place: House) -> None:
     """A turn of the controller's own thread: steps, signs of life, pruning."""
     place.controller.serve(Once())
+    for thread in threading.enumerate():
+        if thread.name == "prune":
+            thread.join()
 
 
 def intact(place: House) -> bool:

@@ -245,7 +245,7 @@ def test_a_certificate_that_ends_soon_or_has_ended(place: Hall) -> None:
     (place.folder / "cert.pem").write_bytes(pem())
     path = place.folder / "tls.toml"
     more = '[http]\ncertificate = "cert.pem"\ncertificate_key = "cert.pem"\n'
-    path.write_text(more + place.config.path.read_text())
+    path.write_text(place.config.path.read_text().replace("[http]\n", more))
     config = load(path)
     now = datetime.now(UTC)
     (soon,) = certificate(config, now.timestamp())

@@ -58,7 +58,7 @@ def served(
     folder: Path, server: MailServerHere, http_table: str = "metrics = true"
 ) -> Iterator[Served]:
     (folder / "metrics-token").write_text(TOKEN)
-    with watch(folder, server, last=f"[http]\nport = 0\n{http_table}\n") as site:
+    with watch(folder, server, http=f"port = 0\n{http_table}") as site:
         site.place.close_socket()
         with Daemon(site.place.office):
             yield Served(site, site.place.office.listening["url"])

@@ -81,7 +81,7 @@ def watch(
     target: str = "",
     events: str = '["*"]',
     more: str = "",
-    last: str = "",
+    http: str = "",
 ) -> Iterator[Watch]:
     """Alerts to `TO`, and to a target at that address; rosters are fetched, nothing is wrong."""
     table = f'security = "none"\n[alerts]\n{more}\n'
@@ -89,7 +89,7 @@ def watch(
     if target:
         (folder / "secret").write_text(SECRET)
         table += _TARGET.format(url=target, events=events)
-    with guest_house(folder, server, table + last) as place:
+    with guest_house(folder, server, table, http=http) as place:
         place.member("Mia Member", "1234567001")
         place.sync()
         yield Watch(place)
