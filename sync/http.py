@@ -26,6 +26,7 @@ import httpx
 from controller.errors import BadReply, ConfigError, Unauthorized, Unavailable
 from controller.ports import Clock
 from sync.deadline import Attempt, Backend, NotNow, left_within
+from sync.names import NAMES, Names
 from sync.reply import Reply
 
 __all__ = ["Limit", "Line", "Reply", "web_address"]
@@ -58,7 +59,7 @@ class Line:
     `wait(seconds)` sleeps and returns True when the program is stopping. `headers` go to the base
     address only, never to another host. `timeout` bounds each wait for the network, `total` the
     whole request. `secrets` are blotted out of every message. `admits`: may this numeric address be
-    connected to? Asked whenever one is. Safe to use from several threads.
+    connected to? Asked whenever one is. `names` looks hosts up. Safe to use from several threads.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Line:
         ca_file: Path | None = None,
         max_body: int = 64 * 1024 * 1024,
         admits: Callable[[str], bool] | None = None,
+        names: Names = NAMES,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._clock, self._wait = clock, wait
@@ -87,7 +89,7 @@ class Line:
         self._attempt = Attempt(clock)
         tls = _tls(ca_file) if self.base_url.startswith("https:") else None
         self._client = httpx.Client(
-            transport=_Transport(tls, self._attempt, admits),
+            transport=_Transport(tls, Backend(self._attempt, admits, names)),
             headers={"User-Agent": _AGENT},
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             timeout=timeout,
@@ -313,12 +315,7 @@ class _Window:
 class _Transport(httpx.HTTPTransport):
     """httpx's own, except that no drip of bytes, not even of headers, outlasts the deadline."""
 
-    def __init__(
-        self,
-        tls: ssl.SSLContext | None,
-        attempt: Attempt,
-        admits: Callable[[str], bool] | None = None,
-    ) -> None:
+    def __init__(self, tls: ssl.SSLContext | None, backend: Backend) -> None:
         tls = tls or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         super().__init__(verify=tls, trust_env=False)
         self._pool = httpcore.ConnectionPool(
@@ -326,7 +323,7 @@ class _Transport(httpx.HTTPTransport):
             max_connections=8,
             max_keepalive_connections=4,
             keepalive_expiry=_IDLE,
-            network_backend=Backend(attempt, admits),
+            network_backend=backend,
         )
 
 

@@ -35,6 +35,7 @@ from sync.staging import Roll, Staging
 
 log = structlog.get_logger(__name__)
 
+_LONGEST_REST = 3600.0  # seconds: the most that is believed of what a line asks for
 CONFIRM_AT_MOST = 100  # vanished people asked about one by one; more are not believed
 
 
@@ -109,7 +110,7 @@ class Line:
 
     def failed(self, error: DoorwardError) -> None:
         """Learn from an error: leave the platform in peace for a while, ever longer."""
-        after = getattr(error, "retry_after", None)
+        after = min(getattr(error, "retry_after", None) or 0.0, _LONGEST_REST)
         self.backoff.failed(self.clock.monotonic(), random.random(), after)  # noqa: S311
 
     def pull(self, progress: Progress, *, accept: bool = False, dry_run: bool = False) -> Report:

@@ -37,7 +37,6 @@ from sync.reply import Reply
 log = structlog.get_logger(__name__)
 
 TIMESTAMP, SIGNATURE, EVENT_ID = "Doorward-Timestamp", "Doorward-Signature", "Doorward-Event"
-_LONGEST_REST = 300.0  # seconds between attempts
 _LATEST_RETRY = 3600.0  # the most that a target may ask for
 _AT_ONCE = 200  # events read at a time
 _SKIPPED = 1000  # events that are not for this target, until its position is kept again
@@ -108,7 +107,7 @@ class Target:
 
     def __init__(self, name: str, settings: TargetSettings, secret: str, source: Source) -> None:
         self.name, self.settings = name, settings
-        self.backoff = Backoff(longest=_LONGEST_REST)
+        self.backoff = Backoff()
         self.failure = ""
         self._secret, self._source, self._clock = secret.encode(), source, source.clock
         self._wanted = frozenset(settings.events)
