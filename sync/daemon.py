@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,9 +32,8 @@ log = structlog.get_logger(__name__)
 
 _TICK = 1.0  # seconds
 _LOOK = 0.25  # seconds between looks at the journal for new check-ins
-_STUCK = 120.0  # seconds: a request may take that long, with all its waiting
 _PAUSE = 60.0  # seconds
-_LAST_MAIL = 5.0  # seconds for one that is going out at the end; else it would be in doubt
+_LAST_WORDS = 5.0  # seconds for what is being told at the end; else it would be in doubt
 _KEEP_MAILS = 30 * 86_400.0  # after the booking
 _KEEP_SETTLED = 90 * 86_400.0
 
@@ -57,8 +57,7 @@ class Daemon:
         self.jobs = Jobs(office.clock)
         self._notifier, self._once = Notifier(), Once(log)
         self._recovering = threading.Lock()
-        self._beats: dict[str, float] = {}
-        self._mailing: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         self._server: Server | None = None
         self._inbound: InboundServer | None = None
 
@@ -79,17 +78,14 @@ class Daemon:
         if self._server:
             self._server.close()
         self.jobs.stop()
-        if self._mailing:
-            self._mailing.join(_LAST_MAIL)
+        self._last_words()
         self.office.close()
 
     def serve(self) -> None:
         """Watch over jobs and threads until told to stop."""
         office = self.office
         while not office.stopping.wait(_TICK):
-            now = office.clock.monotonic()
-            stuck = [name for name, at in self._beats.items() if now - at > _STUCK]
-            if stuck:
+            if stuck := office.life.stuck():
                 log.critical("lines stuck: no sign of life to systemd", platforms=stuck)
             else:
                 self._notifier.watchdog()
@@ -112,18 +108,25 @@ class Daemon:
         self._server = Server(office.config.run / "sync.sock", commands.table())
         self.jobs.start()
         for name in office.lines:
-            threading.Thread(
-                target=self._push, args=(name,), name=f"push-{name}", daemon=True
-            ).start()
+            self._begin_thread(f"push-{name}", self._push, name)
         if office.post:
-            self._mailing = threading.Thread(
-                target=self._mail, args=(office.post,), name="mail", daemon=True
-            )
-            self._mailing.start()
+            self._begin_thread("mail", self._mail, office.post)
         office.targets.start()
         self._listen()
         self._notifier.ready(f"{len(office.lines)} platforms")
         log.info("ready", platforms=list(office.lines))
+
+    def _begin_thread(self, name: str, work: Callable[..., None], *about: object) -> None:
+        thread = threading.Thread(target=work, args=about, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _last_words(self) -> None:
+        """Let what is under way end: the answer to what was sent, a mail that is going out."""
+        clock = self.office.clock
+        until = clock.monotonic() + _LAST_WORDS
+        for thread in [*self._threads, *self.office.targets.threads]:
+            thread.join(max(0.0, until - clock.monotonic()))
 
     def _pull(self, name: str) -> None:
         line = self.office.lines[name]
@@ -173,14 +176,10 @@ class Daemon:
         """Let those platforms call us that do."""
         hearing = {n: p for n, p in self._platforms() if isinstance(p, Hearing)}
         for name, platform in hearing.items():
-            threading.Thread(
-                target=self._hear, args=(name, platform), name=f"hear-{name}", daemon=True
-            ).start()
+            self._begin_thread(f"hear-{name}", self._hear, name, platform)
         hinting = {n: p for n, p in self._platforms() if isinstance(p, Hinting) and p.webhooks}
         for name in hinting:
-            threading.Thread(
-                target=self._follow, args=(name,), name=f"follow-{name}", daemon=True
-            ).start()
+            self._begin_thread(f"follow-{name}", self._follow, name)
         calling: list[Hearing | Hinting] = [*hearing.values(), *hinting.values()]
         routes = [route for platform in calling for route in platform.routes()]
         if (shown := sites(self.office)) or routes:
@@ -216,8 +215,9 @@ class Daemon:
 
     def _follow(self, name: str) -> None:
         """Read again what a platform hints at, as it hints."""
-        wait = self.office.stopping.wait
-        follower = Follower(self.office.lines[name], partial(self.jobs.now, name), wait)
+        follower = Follower(
+            self.office.lines[name], partial(self.jobs.now, name), self.office.life.wait
+        )
         while not self._stopping(f"{name}, hinted"):
             try:
                 follower.step(_TICK)
@@ -229,8 +229,8 @@ class Daemon:
             self.office.stopping.wait(_TICK)
 
     def _stopping(self, name: str) -> bool:
-        """Asked by a push thread at every turn, which so gives a sign of life."""
-        self._beats[name] = self.office.clock.monotonic()
+        """Asked by a thread at every turn, which so gives a sign of life."""
+        self.office.life.sign(name)
         return self.office.stopping.is_set()
 
     def _night(self) -> None:

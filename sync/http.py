@@ -56,7 +56,8 @@ class Limit:
 class Line:
     """Requests to one base address, within its rate limits, each within a deadline.
 
-    `wait(seconds)` sleeps and returns True when the program is stopping. `headers` go to the base
+    `wait(seconds)`, called before each exchange, if only with 0, sleeps and returns True when the
+    program is stopping. `headers` go to the base
     address only, never to another host. `timeout` bounds each wait for the network, `total` the
     whole request. `secrets` are blotted out of every message. `admits`: may this numeric address be
     connected to? Asked whenever one is. `names` looks hosts up. Safe to use from several threads.
@@ -210,7 +211,8 @@ class Line:
             raise Unavailable(said, retry_after=later, maybe_sent=done)
         if 300 <= status < 400:
             there = self._blotted(reply.headers.get("Location", "")).partition("?")[0] or "nowhere"
-            raise BadReply(f"{said}: a redirect to {there} is not followed; correct the address")
+            why = f"{said}: a redirect to {there} is not followed; correct the address"
+            raise BadReply(why, passing=True)
         raise BadReply(said, maybe_sent=done and status < 300)
 
     def _within_limits(self, request: httpx.Request) -> Reply:
@@ -224,8 +226,8 @@ class Line:
                 raise NotNow(f"{endpoint}: not asked, its limit is used up for now")
             for window in windows:
                 window.taken.append(at)
-        if at > now:
-            self._pause(at - now, endpoint)
+        # Even where there is nothing to wait for, this is a sign of life, and the moment to stop.
+        self._pause(at - now, endpoint)
         try:
             return self._exchange(request)
         except Unavailable:

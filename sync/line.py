@@ -185,9 +185,10 @@ class Line:
 
     def _pull_failed(self, error: DoorwardError, *, dry_run: bool) -> None:
         name = self.platform.name
-        if isinstance(error, Unavailable | Unauthorized):  # else the line itself is well
+        passing = isinstance(error, Unavailable) or getattr(error, "passing", False)
+        if passing or isinstance(error, Unauthorized):  # else the line itself is well
             self.failed(error)
-        self.failure, self.retry = str(error), isinstance(error, Unavailable)
+        self.failure, self.retry = str(error), passing
         self._once.trouble("pull", "roster not fetched", platform=name, error=str(error))
         if not dry_run:
             self.note_failure(name, self.settings.zone or "UTC", str(error), self.clock.wall())

@@ -1,4 +1,4 @@
-"""Names to addresses, within a time: the C library waits for its name servers as long as it likes."""
+"""Names to addresses, within a time: the C library waits for name servers as long as it likes."""
 
 import socket
 import threading

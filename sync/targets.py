@@ -71,6 +71,7 @@ class Targets:
     ) -> None:
         self.all: dict[str, Target] = {}
         self.broken: dict[str, str] = {}
+        self.threads: list[threading.Thread] = []
         doors = {name: door.name for name, door in config.doors.items()}
         if desk:
             Positions(desk).forget_others(config.targets)
@@ -90,7 +91,9 @@ class Targets:
         """Tell each on a thread of its own, until the office stops."""
         for name, target in self.all.items():
             target.begin()
-            threading.Thread(target=target.run, name=f"target-{name}", daemon=True).start()
+            thread = threading.Thread(target=target.run, name=f"target-{name}", daemon=True)
+            self.threads.append(thread)
+            thread.start()
 
     def failures(self) -> dict[str, str]:
         """Who cannot be told at present, and why."""
