@@ -17,6 +17,7 @@ from bench import (
     live,
     memory,
     nexudus,
+    outage,
     pull,
     push,
     scan,
@@ -48,6 +49,7 @@ BENCHMARKS: dict[str, Callable[[Path], Figures]] = {
     "nexudus": nexudus.measure,
     "webhooks": webhooks.measure,
     "memory": memory.measure,
+    "outage": outage.measure,
 }
 
 _FAILURES = (DoorwardError, OSError, RuntimeError, AssertionError, sqlite3.Error)

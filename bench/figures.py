@@ -58,6 +58,7 @@ LIMITS = {
     "nexudus_accept_p99_ms": Limit(250),
     "webhook_to_door_p99_ms": Limit(2_000),
     "sync_rss_mib": Limit(200),
+    "recovery_after_outage_s": Limit(60),
 }
 
 

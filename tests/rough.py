@@ -186,9 +186,7 @@ def _up(client: socket.socket, server: socket.socket, way: Way) -> None:
         server.shutdown(socket.SHUT_WR)
 
 
-def _down(
-    server: socket.socket, client: socket.socket, way: Way, changed: threading.Event
-) -> None:
+def _down(server: socket.socket, client: socket.socket, way: Way, changed: threading.Event) -> None:
     while piece := server.recv(_PIECE):
         if way in {Way.LOST, Way.CUT}:
             return

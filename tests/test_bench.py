@@ -17,6 +17,7 @@ from bench import (
     live,
     memory,
     nexudus,
+    outage,
     pull,
     push,
     scan,
@@ -86,6 +87,7 @@ MEASUREMENTS: list[tuple[Callable[..., Figures], dict[str, Any], set[str]]] = [
         {"webhook_to_door_p50_ms", "webhook_to_door_p99_ms"},
     ),
     (memory.measure, {"people": 200, "changes": 2}, {"sync_rss_mib"}),
+    (outage.measure, {"outage": 1.0, "people": 3}, {"recovery_after_outage_s"}),
 ]
 # Counts and rates that say how much a figure beside them is worth.
 UNLIMITED = {
