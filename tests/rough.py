@@ -23,7 +23,6 @@ from cryptography.x509.oid import NameOID
 _ABORT = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time: close() sends a reset
 _PIECE = 65_536
 GAP = 0.05  # seconds between the bytes of a trickle
-DELAY = 0.05
 
 
 class Way(Enum):
@@ -70,6 +69,7 @@ class Rough:
     ) -> None:
         self.upstream, self.host, self.tls = upstream, host, tls
         self.port = self.connections = 0
+        self.delay = 0.05  # seconds, of what is delayed
         self._way, self._changed = Way.REFUSED, threading.Event()
         self._guard = threading.Lock()
         self._listening: socket.socket | None = None
@@ -161,7 +161,7 @@ class Rough:
             up = threading.Thread(target=_up, args=(client, server, way), daemon=True)
             up.start()
             try:
-                _down(server, client, way, changed)
+                _down(server, client, way, changed, self.delay)
             finally:
                 _shut(server)
                 _shut(client, reset=way is Way.RESET)
@@ -186,14 +186,20 @@ def _up(client: socket.socket, server: socket.socket, way: Way) -> None:
         server.shutdown(socket.SHUT_WR)
 
 
-def _down(server: socket.socket, client: socket.socket, way: Way, changed: threading.Event) -> None:
+def _down(
+    server: socket.socket,
+    client: socket.socket,
+    way: Way,
+    changed: threading.Event,
+    delay: float,
+) -> None:
     while piece := server.recv(_PIECE):
         if way in {Way.LOST, Way.CUT}:
             return
         if way is Way.LATE:
             changed.wait()
         if way is Way.DELAYED:
-            changed.wait(DELAY)
+            changed.wait(delay)
         if way in _HALVES:
             client.sendall(piece[: len(piece) // 2])
             return

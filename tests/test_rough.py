@@ -1,6 +1,5 @@
 """Each platform over a rough network: the old roster stays, nothing is told twice or lost."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -10,27 +9,23 @@ from urllib.parse import urlsplit
 import pytest
 
 from controller.config import Config, load
-from controller.config_mail import MailSettings
 from controller.errors import BadReply, DoorwardError, Unavailable
 from controller.question import Question
 from hw import TABLES
+from sync.daemon import Daemon
 from sync.deadline import within
-from sync.http import Line
-from sync.life import Life
-from sync.names import Names
 from sync.platform import State
 from sync.platforms import PLATFORMS
+from sync.simulator.cobot import SimulatedCobot
+from sync.simulator.hive import SimulatedHive
 from sync.simulator.nexudus import SimulatedNexudus
-from sync.smtp import Letter, MailServer
-from tests.fakes import MONDAY, FakeClock
+from tests.hives import DOORS
 from tests.houses import KEY, TOKEN, House, config_text, gym_user
-from tests.lines import Echo, Waiting
 from tests.lives import MovingClock
-from tests.lofts import GROUPS_TOKEN, HARBOUR, WEBHOOK_TOKEN, jane, loft
-from tests.mails import MailServerHere, certificate
+from tests.lofts import GROUPS_TOKEN, HARBOUR, WEBHOOK_TOKEN, jane, loft, wait_for
 from tests.receivers import SECRET, Receiver
 from tests.rest_lofts import EVERYTHING, account, entry, fetched, platform_at
-from tests.rough import Certificates, Rough, Way, holdings, settles
+from tests.rough import Rough, Way, holdings, settles
 
 SHORT = 0.3  # seconds that something unanswered is waited for
 MINUTE = 60.0
@@ -53,7 +48,8 @@ class RoughHouse(House):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.clock = MovingClock()
-        self.cobot._now = self.clock.wall  # the space's time is ours
+        self.cobot = SimulatedCobot(self.clock.wall, token=TOKEN)
+        self.hive = SimulatedHive(self.clock, KEY, DOORS)
         self.lines: list[Rough] = []
 
     @property
@@ -161,6 +157,38 @@ def test_no_check_in_is_told_twice_or_lost(place: RoughHouse, way: Way) -> None:
     assert states["gym"] in {"sent", "unknown"}
     told = [each.user_id for each in place.hive.entries]
     assert told == [1] or (states["gym"], told) == ("unknown", [])
+
+
+def test_a_line_that_failed_at_telling_is_asked_for_news_once(place: RoughHouse) -> None:
+    line = place.office.lines["loft"]
+    place.way = Way.REFUSED
+    assert place.scan("front", ADA) == "granted"
+    try_to_tell(place)
+    assert line.retry
+    line.retry = False
+    place.clock.advance(MINUTE)
+    try_to_tell(place)
+    assert not line.retry, "a fetch that worked would have let it be told again at once, for ever"
+    place.mended()
+    place.way = Way.REFUSED
+    assert place.scan("front", BEN) == "granted"
+    try_to_tell(place)
+    assert line.retry, "another outage, other news"
+
+
+def test_an_answer_that_is_awaited_when_syncd_stops_is_still_heard(place: RoughHouse) -> None:
+    with Daemon(place.office):
+        place.lines[1].delay = 0.5
+        place.lines[1].way = Way.DELAYED
+        assert place.scan("gym", CLEO) == "granted"
+        wait_for(lambda: place.hive.entries)
+    assert {row["state"] for row in place.deliveries()} == {"sent"}
+
+
+def test_a_platform_may_ask_for_an_hour_and_not_for_years(place: RoughHouse) -> None:
+    line = place.office.lines["loft"]
+    line.failed(Unavailable("come again", retry_after=999_999_999.0))
+    assert line.backoff.wait(place.clock.monotonic()) <= 3600
 
 
 @pytest.mark.parametrize("way", [*BROKEN, *ODD])
@@ -335,118 +363,3 @@ def test_callers_that_break_off_leave_nothing_open(tmp_path: Path) -> None:
             sender.deliver(message)
         line.way = Way.THROUGH
         assert settles(lambda: holdings()[0], files) <= files
-
-
-# Mail
-
-
-@pytest.mark.parametrize("way", [*NOBODY_ANSWERS, Way.TRUNCATED, Way.RESET])
-def test_mail_that_may_have_arrived_is_never_called_not_sent(way: Way) -> None:
-    letter = Letter("ada@example.net", "A", "Hello", "Loft", MONDAY, "m.1")
-    with MailServerHere() as server, Rough(server.port) as line:
-        settings = MailSettings.model_validate(
-            {
-                "server": "127.0.0.1",
-                "security": "none",
-                "sender": "doors@example.org",
-                "port": line.port,
-            }
-        )
-        line.way = way
-        begun: list[bool] = []
-        with pytest.raises(Unavailable) as caught:
-            MailServer(settings, str, SHORT).hand_over(letter, lambda: begun.append(True))
-        assert "127.0.0.1" in str(caught.value)
-        assert caught.value.maybe_sent or not server.mails
-        line.way = Way.THROUGH
-        assert MailServer(settings, str).hand_over(letter) == "taken"
-        assert len(server.mails) == 1
-
-
-def test_mail_goes_to_the_mail_servers_own_certificate_alone(tmp_path: Path) -> None:
-    made, own = Certificates(tmp_path), tmp_path / "own.pem"
-    own.write_bytes(certificate())
-    letter = Letter("ada@example.net", "A", "Hello", "Loft", MONDAY, "m.1")
-    for presented in (made.expired(), made.other_name(), made.self_signed()):
-        with MailServerHere() as server, Rough(server.port, tls=presented) as line:
-            table = {"server": "127.0.0.1", "security": "tls", "sender": "doors@example.org"}
-            settings = MailSettings.model_validate(
-                {**table, "port": line.port, "ca_file": made.ca_file}
-            )
-            with pytest.raises(Unavailable, match=r"not accepted .* nothing was sent"):
-                MailServer(settings, str).hand_over(letter)
-            line.tls = made.good()
-            assert MailServer(settings, str).hand_over(letter) == "taken"
-
-
-# TLS, addresses, names
-
-
-def test_no_certificate_but_the_right_one_gets_a_key(tmp_path: Path) -> None:
-    made = Certificates(tmp_path)
-    with Echo() as echo, Rough(urlsplit(echo.url).port or 0, tls=made.good()) as front:
-        clock = MovingClock()
-        with Line(front.url, clock=clock, wait=Waiting(clock), ca_file=made.ca_file) as line:
-            assert line.request("GET", "/").status == 200
-            for wrong in (made.expired(), made.other_name(), made.self_signed()):
-                front.tls, front.way = wrong, Way.THROUGH
-                with pytest.raises(Unavailable, match="certificate of .* is not accepted") as said:
-                    line.request("POST", "/")
-                assert "nothing was sent. Check this machine's date" in str(said.value)
-                assert not said.value.maybe_sent
-            front.tls, front.way = made.good(), Way.THROUGH
-            assert line.request("GET", "/").status == 200
-        assert echo.served == 2
-
-
-def test_a_network_that_knows_ipv6_alone() -> None:
-    with Echo() as echo, Rough(urlsplit(echo.url).port or 0, "::1") as front:
-        clock = MovingClock()
-        names = Names(lambda *_: ["::1"])
-        for url in (front.url, f"http://v6.example.org:{front.port}"):
-            with Line(url, clock=clock, wait=Waiting(clock), names=names) as line:
-                assert line.request("GET", "/").status == 200
-
-
-def test_an_address_that_does_not_answer_leaves_the_others_their_turn() -> None:
-    with Echo() as echo:
-        port, clock = urlsplit(echo.url).port, MovingClock()
-        names = Names(lambda *_: ["::1", "127.0.0.1"])
-        url = f"http://both.example.org:{port}"
-        with Line(url, clock=clock, wait=Waiting(clock), names=names) as line:
-            assert line.request("GET", "/").status == 200
-
-
-def test_a_name_server_that_hangs_costs_one_deadline_and_one_thread() -> None:
-    answered = threading.Event()
-
-    def hanging(*_: object) -> list[str]:
-        assert answered.wait(30)
-        return ["127.0.0.1"]
-
-    with Echo() as echo:
-        port, clock = urlsplit(echo.url).port, MovingClock()
-        url = f"http://slow.example.org:{port}"
-        with Line(url, clock=clock, wait=Waiting(clock), names=Names(hanging)) as line:
-            before = threading.active_count()
-            for _ in range(3):
-                with (
-                    within(clock.monotonic() + 0.05),
-                    pytest.raises(Unavailable, match="look at the name servers") as said,
-                ):
-                    line.request("POST", "/")
-                assert not said.value.maybe_sent
-            assert threading.active_count() == before + 1
-            answered.set()
-            assert line.request("GET", "/").status == 200
-            assert echo.served == 1
-
-
-def test_a_pause_with_an_end_is_a_sign_of_life_and_silence_is_none() -> None:
-    clock, stopping = FakeClock(), threading.Event()
-    life = Life(clock, stopping)
-    life.sign("push")
-    clock.advance(130)
-    assert life.stuck() == ["push"]
-    assert not life.wait(0)
-    assert life.stuck() == []
