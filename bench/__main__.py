@@ -21,6 +21,7 @@ from bench import (
     live,
     memory,
     nexudus,
+    outage,
     pull,
     push,
     scan,
@@ -60,6 +61,7 @@ BENCHMARKS: dict[str, Callable[[Path], Figures]] = {
     "cuts": cuts.measure,
     "stalled": stalled.measure,
     "fuzz": fuzz.measure,
+    "outage": outage.measure,
 }
 
 _FAILURES = (DoorwardError, OSError, RuntimeError, AssertionError, sqlite3.Error)

@@ -63,6 +63,7 @@ LIMITS = {
     "stalled_disk_scan_ms": Limit(150),
     "kills_not_survived": Limit(0),
     "soak_rss_growth_mib": Limit(4),
+    "recovery_after_outage_s": Limit(60),
 }
 
 

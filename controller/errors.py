@@ -77,14 +77,15 @@ class Unavailable(DoorwardError):
 class BadReply(DoorwardError):
     """We must act: a platform answered something this program does not understand.
 
-    `maybe_sent` as in `Unavailable`.
+    `maybe_sent` as in `Unavailable`. `passing`: somebody else may have answered in its place, as a
+    captive portal does; it is tried again soon.
     """
 
     exit_code = 10
 
-    def __init__(self, message: str, *, maybe_sent: bool = False) -> None:
+    def __init__(self, message: str, *, maybe_sent: bool = False, passing: bool = False) -> None:
         super().__init__(message)
-        self.maybe_sent = maybe_sent
+        self.maybe_sent, self.passing = maybe_sent, passing
 
 
 def nobody_listens(error: DoorwardError) -> bool:

@@ -4,10 +4,11 @@
 class Backoff:
     """Grows from `first` to `longest` seconds, doubling at each failure, spread by a quarter.
 
-    One per line to a platform, shared by pull and push: what one learns the other heeds.
+    One per line to a platform, shared by pull and push: what one learns the other heeds. The
+    longest rest, spread and all, leaves time to be back at work within a minute of the network.
     """
 
-    def __init__(self, first: float = 2.0, longest: float = 60.0) -> None:
+    def __init__(self, first: float = 2.0, longest: float = 45.0) -> None:
         self._first, self._longest = first, longest
         self.failures = 0
         self.until = 0.0  # monotonic

@@ -35,9 +35,8 @@ log = structlog.get_logger(__name__)
 
 _TICK = 1.0  # seconds
 _LOOK = 0.25  # seconds between looks at the journal for new check-ins
-_STUCK = 120.0  # seconds: a request may take that long, with all its waiting
 _PAUSE = 60.0  # seconds
-_LAST_MAIL = 5.0  # seconds for one that is going out at the end; else it would be in doubt
+_LAST_WORDS = 5.0  # seconds for what is being told at the end; else it would be in doubt
 _KEEP_MAILS = 30 * 86_400.0  # after the booking
 _KEEP_SETTLED = 90 * 86_400.0
 
@@ -61,13 +60,11 @@ class Daemon:
         self.jobs = Jobs(office.clock)
         self._notifier, self._once = Notifier(), Once(log)
         self._recovering = threading.Lock()
-        self._beats: dict[str, float] = {}
-        self._mailing: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         self._server: Server | None = None
         self._inbound: InboundServer | None = None
         self._health = Health(office)
         self._alerts: Alerts | None = None
-        self._alerting: threading.Thread | None = None
 
     def __enter__(self) -> "Daemon":
         with closed_on_error(self):
@@ -86,19 +83,14 @@ class Daemon:
         if self._server:
             self._server.close()
         self.jobs.stop()
-        if self._mailing:
-            self._mailing.join(_LAST_MAIL)
-        if self._alerting:
-            self._alerting.join(_LAST_MAIL)
+        self._last_words()
         self.office.close()
 
     def serve(self) -> None:
         """Watch over jobs and threads until told to stop."""
         office = self.office
         while not office.stopping.wait(_TICK):
-            now = office.clock.monotonic()
-            stuck = [name for name, at in self._beats.items() if now - at > _STUCK]
-            if stuck:
+            if stuck := office.life.stuck():
                 log.critical("lines stuck: no sign of life to systemd", platforms=stuck)
             else:
                 self._notifier.watchdog()
@@ -121,14 +113,26 @@ class Daemon:
         self._server = Server(office.config.run / "sync.sock", commands.table())
         self.jobs.start()
         for name in office.lines:
-            _started(f"push-{name}", self._push, name)
+            self._begin_thread(f"push-{name}", self._push, name)
         if office.post:
-            self._mailing = _started("mail", self._mail, office.post)
+            self._begin_thread("mail", self._mail, office.post)
         office.targets.start()
         self._alert()
         self._listen()
         self._notifier.ready(f"{len(office.lines)} platforms")
         log.info("ready", platforms=list(office.lines))
+
+    def _begin_thread(self, name: str, work: Callable[..., None], *about: object) -> None:
+        thread = threading.Thread(target=work, args=about, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _last_words(self) -> None:
+        """Let what is under way end: the answer to what was sent, a mail that is going out."""
+        clock = self.office.clock
+        until = clock.monotonic() + _LAST_WORDS
+        for thread in [*self._threads, *self.office.targets.threads]:
+            thread.join(max(0.0, until - clock.monotonic()))
 
     def _pull(self, name: str) -> None:
         line = self.office.lines[name]
@@ -184,18 +188,16 @@ class Daemon:
             except StoreError as error:
                 log.critical("nobody is alerted: desk.db cannot be used", error=str(error))
                 return
-            args, run = (office.stopping,), self._alerts.run
-            self._alerting = threading.Thread(target=run, args=args, name="alerts", daemon=True)
-            self._alerting.start()
+            self._begin_thread("alerts", self._alerts.run, office.stopping)
 
     def _listen(self) -> None:
         """Let those platforms call us that do."""
         hearing = {n: p for n, p in self._platforms() if isinstance(p, Hearing)}
         for name, platform in hearing.items():
-            _started(f"hear-{name}", self._hear, name, platform)
+            self._begin_thread(f"hear-{name}", self._hear, name, platform)
         hinting = {n: p for n, p in self._platforms() if isinstance(p, Hinting) and p.webhooks}
         for name in hinting:
-            _started(f"follow-{name}", self._follow, name)
+            self._begin_thread(f"follow-{name}", self._follow, name)
         calling: list[Hearing | Hinting] = [*hearing.values(), *hinting.values()]
         routes = [route for platform in calling for route in platform.routes()]
         shown = sites(self.office)
@@ -233,8 +235,9 @@ class Daemon:
 
     def _follow(self, name: str) -> None:
         """Read again what a platform hints at, as it hints."""
-        wait = self.office.stopping.wait
-        follower = Follower(self.office.lines[name], partial(self.jobs.now, name), wait)
+        follower = Follower(
+            self.office.lines[name], partial(self.jobs.now, name), self.office.life.wait
+        )
         while not self._stopping(f"{name}, hinted"):
             try:
                 follower.step(_TICK)
@@ -246,8 +249,8 @@ class Daemon:
             self.office.stopping.wait(_TICK)
 
     def _stopping(self, name: str) -> bool:
-        """Asked by a push thread at every turn, which so gives a sign of life."""
-        self._beats[name] = self.office.clock.monotonic()
+        """Asked by a thread at every turn, which so gives a sign of life."""
+        self.office.life.sign(name)
         return self.office.stopping.is_set()
 
     def _night(self) -> None:
@@ -271,10 +274,3 @@ class Daemon:
                 self.office.replace_cache()
                 for name in self.office.lines:
                     self.jobs.now(name)
-
-
-def _started(name: str, life: Callable[..., None], *about: object) -> threading.Thread:
-    """A thread of that name, which ends with the process."""
-    thread = threading.Thread(target=life, args=about, name=name, daemon=True)
-    thread.start()
-    return thread

@@ -3,10 +3,9 @@
 `within` sets one for everything asked inside it, on this thread and those that `at_once` starts.
 """
 
-import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
@@ -16,6 +15,7 @@ import httpcore
 
 from controller.errors import Unavailable
 from controller.ports import Clock
+from sync.names import NAMES, Names
 
 _UNTIL: ContextVar[float] = ContextVar("_UNTIL", default=float("inf"))  # monotonic
 
@@ -71,35 +71,39 @@ class Attempt(threading.local):
 class Backend(httpcore.SyncBackend):
     """httpcore's own sockets, each wait cut down to what is left of the attempt."""
 
-    def __init__(self, attempt: Attempt, admits: Callable[[str], bool] | None = None) -> None:
+    def __init__(
+        self, attempt: Attempt, admits: Callable[[str], bool] | None = None, names: Names = NAMES
+    ) -> None:
         """`admits`: whether a numeric address may be connected to; the name is resolved once."""
-        self._attempt, self._admits = attempt, admits
+        self._attempt, self._admits, self._names = attempt, admits, names
 
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, *args: Any, **kwargs: Any
     ) -> httpcore.NetworkStream:
-        hosts = _admitted(host, port, self._admits) if self._admits else [host]
-        for i, each in enumerate(hosts, 1):
+        hosts = self._admitted(host, port, timeout)
+        for i, each in enumerate(hosts):
             try:
-                left = self._attempt.left(timeout)
+                # One that does not answer must leave time for the others.
+                left = self._attempt.left(timeout) / (len(hosts) - i)
                 stream = super().connect_tcp(each, port, left, *args, **kwargs)
                 return _Stream(stream, self._attempt)
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                if i == len(hosts):
+                if i + 1 == len(hosts):
                     raise
         raise httpcore.ConnectError("this name has no address")
 
-
-def _admitted(host: str, port: int, admits: Callable[[str], bool]) -> list[str]:
-    """The addresses to connect to. One that is not admitted spoils the others of its name."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise httpcore.ConnectError(str(error)) from error
-    addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
-    if wrong := [address for address in addresses if not admits(address)]:
-        raise httpcore.ConnectError(f"{wrong[0]} is no address of the internet")
-    return addresses
+    def _admitted(self, host: str, port: int, timeout: float | None) -> Sequence[str]:
+        """The addresses to connect to. One that is not admitted spoils the others of its name."""
+        try:
+            addresses = self._names.addresses(host, port, self._attempt.left(timeout))
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error
+        admits = self._admits
+        if admits and (wrong := [each for each in addresses if not admits(each)]):
+            raise httpcore.ConnectError(f"{wrong[0]} is no address of the internet")
+        return addresses
 
 
 class _Stream(httpcore.NetworkStream):

@@ -26,6 +26,7 @@ import httpx
 from controller.errors import BadReply, ConfigError, Unauthorized, Unavailable
 from controller.ports import Clock
 from sync.deadline import Attempt, Backend, NotNow, left_within
+from sync.names import NAMES, Names
 from sync.reply import Reply
 
 __all__ = ["Limit", "Line", "Reply", "web_address"]
@@ -56,10 +57,11 @@ class Limit:
 class Line:
     """Requests to one base address, within its rate limits, each within a deadline.
 
-    `wait(seconds)` sleeps and returns True when the program is stopping. `headers` go to the base
+    `wait(seconds)`, called before each exchange, if only with 0, sleeps and returns True when the
+    program is stopping. `headers` go to the base
     address only, never to another host. `timeout` bounds each wait for the network, `total` the
     whole request. `secrets` are blotted out of every message. `admits`: may this numeric address be
-    connected to? Asked whenever one is. Safe to use from several threads.
+    connected to? Asked whenever one is. `names` looks hosts up. Safe to use from several threads.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Line:
         ca_file: Path | None = None,
         max_body: int = 64 * 1024 * 1024,
         admits: Callable[[str], bool] | None = None,
+        names: Names = NAMES,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._clock, self._wait = clock, wait
@@ -88,7 +91,7 @@ class Line:
         self._attempt = Attempt(clock)
         tls = _tls(ca_file) if self.base_url.startswith("https:") else None
         self._client = httpx.Client(
-            transport=_Transport(tls, self._attempt, admits),
+            transport=_Transport(tls, Backend(self._attempt, admits, names)),
             headers={"User-Agent": _AGENT},
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             timeout=timeout,
@@ -209,7 +212,8 @@ class Line:
             raise Unavailable(said, retry_after=later, maybe_sent=done)
         if 300 <= status < 400:
             there = self._blotted(reply.headers.get("Location", "")).partition("?")[0] or "nowhere"
-            raise BadReply(f"{said}: a redirect to {there} is not followed; correct the address")
+            why = f"{said}: a redirect to {there} is not followed; correct the address"
+            raise BadReply(why, passing=True)
         raise BadReply(said, maybe_sent=done and status < 300)
 
     def _within_limits(self, request: httpx.Request) -> Reply:
@@ -223,8 +227,8 @@ class Line:
                 raise NotNow(f"{endpoint}: not asked, its limit is used up for now")
             for window in windows:
                 window.taken.append(at)
-        if at > now:
-            self._pause(at - now, endpoint)
+        # Even where there is nothing to wait for, this is a sign of life, and the moment to stop.
+        self._pause(at - now, endpoint)
         try:
             return self._exchange(request)
         except Unavailable:
@@ -314,12 +318,7 @@ class _Window:
 class _Transport(httpx.HTTPTransport):
     """httpx's own, except that no drip of bytes, not even of headers, outlasts the deadline."""
 
-    def __init__(
-        self,
-        tls: ssl.SSLContext | None,
-        attempt: Attempt,
-        admits: Callable[[str], bool] | None = None,
-    ) -> None:
+    def __init__(self, tls: ssl.SSLContext | None, backend: Backend) -> None:
         tls = tls or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         super().__init__(verify=tls, trust_env=False)
         self._pool = httpcore.ConnectionPool(
@@ -327,7 +326,7 @@ class _Transport(httpx.HTTPTransport):
             max_connections=8,
             max_keepalive_connections=4,
             keepalive_expiry=_IDLE,
-            network_backend=Backend(attempt, admits),
+            network_backend=backend,
         )
 
 

@@ -5,11 +5,13 @@ up, and after a step on, a job would be dropped as missed. A step is noticed and
 anew; a late job always runs, once.
 """
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
-from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.executors.base import BaseExecutor, run_job
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from controller.clock import Machine, StepWatch, Ticking
@@ -27,7 +29,7 @@ class Jobs:
     def __init__(self, clock: Clock, machine: Ticking | None = None) -> None:
         """`machine`: the scheduler's own time, which may be set while `clock` goes on unmoved."""
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(8)},
+            executors={"default": _Threads()},
             job_defaults={"coalesce": True, "max_instances": 2, "misfire_grace_time": None},
         )
         self._steps, self._scheduled_by = StepWatch(clock), StepWatch(machine or Machine())
@@ -74,3 +76,20 @@ class Jobs:
         """Start nothing more; what runs is left to end."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
+
+
+class _Threads(BaseExecutor):  # type: ignore[misc]
+    """A thread for each run, that does not keep the program from ending: a fetch may hang."""
+
+    def _do_submit_job(self, job: Any, run_times: list[datetime]) -> None:
+        threading.Thread(
+            target=self._run, args=(job, run_times), name=f"job-{job.id}", daemon=True
+        ).start()
+
+    def _run(self, job: Any, run_times: list[datetime]) -> None:
+        try:
+            events = run_job(job, job._jobstore_alias, run_times, self._logger.name)
+        except BaseException as error:  # noqa: BLE001 - as the executors of APScheduler do
+            self._run_job_error(job.id, error, error.__traceback__)
+        else:
+            self._run_job_success(job.id, events)

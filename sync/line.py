@@ -35,7 +35,7 @@ from sync.staging import Roll, Staging
 
 log = structlog.get_logger(__name__)
 
-_LATEST_RETRY = 3600.0  # seconds: the most that a platform may ask to be left in peace
+_LONGEST_REST = 3600.0  # seconds: the most that a platform may ask to be left in peace
 CONFIRM_AT_MOST = 100  # vanished people asked about one by one; more are not believed
 
 
@@ -111,7 +111,7 @@ class Line:
     def failed(self, error: DoorwardError) -> None:
         """Learn from an error: leave the platform in peace for a while, ever longer."""
         # A date reckoned by a clock that is wrong, or a wish beyond measure, must not cut it off.
-        after = min(getattr(error, "retry_after", None) or 0.0, _LATEST_RETRY)
+        after = min(getattr(error, "retry_after", None) or 0.0, _LONGEST_REST)
         self.backoff.failed(self.clock.monotonic(), random.random(), after)  # noqa: S311
 
     def pull(self, progress: Progress, *, accept: bool = False, dry_run: bool = False) -> Report:
@@ -186,9 +186,10 @@ class Line:
 
     def _pull_failed(self, error: DoorwardError, *, dry_run: bool) -> None:
         name = self.platform.name
-        if isinstance(error, Unavailable | Unauthorized):  # else the line itself is well
+        passing = isinstance(error, Unavailable) or getattr(error, "passing", False)
+        if passing or isinstance(error, Unauthorized):  # else the line itself is well
             self.failed(error)
-        self.failure, self.retry = str(error), isinstance(error, Unavailable)
+        self.failure, self.retry = str(error), passing
         self._once.trouble("pull", "roster not fetched", platform=name, error=str(error))
         if not dry_run:
             self.note_failure(name, self.settings.zone or "UTC", str(error), self.clock.wall())

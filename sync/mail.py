@@ -54,7 +54,9 @@ class Post:
         self._clock, self._pin = clock, pin
         self._texts = Texts(settings, config.site.name)
         self._server = MailServer(settings, secret)
-        self._backoff = Backoff(first=5.0, longest=600.0)
+        self._backoff = Backoff(first=5.0)
+        # One that is not let in is not to knock so often that it is locked out for it.
+        self._not_let_in = Backoff(first=5.0, longest=600.0)
         self._deferred: dict[int, Backoff] = {}  # mails that the server does not take at present
         self._stumbled: Counter[int] = Counter()  # mails at which the line broke off
         self._look_at = 0.0  # monotonic: when to look at the bookings again
@@ -205,7 +207,10 @@ class Post:
         """Nothing goes out at present; this one may have, if it had begun."""
         self.trouble = self._told(mail, error)
         self._stumbled[mail.id] += 1
-        self._backoff.failed(self._clock.monotonic(), random.random())  # noqa: S311
+        now, at_least = self._clock.monotonic(), 0.0
+        if not isinstance(error, Unavailable):
+            at_least = self._not_let_in.failed(now, random.random())  # noqa: S311
+        self._backoff.failed(now, random.random(), at_least)  # noqa: S311
         self._once.trouble("mail", "mail waits", error=self.trouble)
         if getattr(error, "maybe_sent", False):
             self._settle(mail, MailState.UNKNOWN, self.trouble)
@@ -217,6 +222,7 @@ class Post:
     def _worked(self) -> None:
         self.trouble = ""
         self._backoff.worked()
+        self._not_let_in.worked()
         self._once.fine("mail", "mail is sent again")
 
     def _settle(self, mail: Mail, state: MailState, why: str = "") -> None:

@@ -31,6 +31,7 @@ from sync.desk import Desk
 from sync.desk_mails import MailBox
 from sync.desk_visitors import VisitorBook
 from sync.ledger import Ledger
+from sync.life import Life
 from sync.line import Line, Place, Visitors
 from sync.live import Live
 from sync.minder import Minder
@@ -75,7 +76,7 @@ class Office:
             kept, key = config.data / "journal.db", device_key(config.data)
             self.place = Place(config.data / "cache.db", kept, key)
             self.clock = clock or configured_clock(config, lambda: newest_wall(kept))
-            self.begun = self.clock.monotonic()
+            self.life = Life(self.clock, stopping)
             self.ledger = self._open_ledger()
             self._ends.callback(self._close_ledger)
             self._open_desk()
@@ -253,7 +254,7 @@ class Office:
         settings: PlatformCommon = stanza.settings
         around = Surroundings(
             self.clock,
-            self.stopping.wait,
+            self.life.wait,
             read_secret,
             self.pin,
             self._hash,

@@ -29,6 +29,7 @@ class Pusher:
         # on this line before it has proved to be itself again.
         self._prove = False
         self._guesses_from = self._clock.monotonic() + _AWAITS_TIME
+        self._told_off = False  # the line failed, and nothing was told since
 
     def drain(self, stopping: Callable[[], bool]) -> int:
         """Tell of some that can be told now; returns how many deliveries were settled.
@@ -63,6 +64,7 @@ class Pusher:
         except (Unavailable, Unauthorized, BadReply) as error:
             return self._failed(delivery, error)
         self._line.worked()
+        self._told_off = False
         self._once.fine("push", "check-ins are told again")
         self._settle(delivery, outcome)
         return True
@@ -97,6 +99,9 @@ class Pusher:
     def _failed(self, delivery: Delivery, error: DoorwardError) -> bool:
         """An error is not an answer: keep the delivery, and the doubt where there is one."""
         self._line.failed(error)
+        if isinstance(error, Unavailable) and not self._told_off:
+            # What changed there meanwhile is missing here: once per outage, a fetch follows it.
+            self._told_off = self._line.retry = True
         self._once.trouble("push", "check-ins wait", error=str(error))
         if not getattr(error, "maybe_sent", False):
             if not delivery.in_doubt:

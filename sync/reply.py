@@ -28,15 +28,21 @@ class Reply:
         except (ValueError, RecursionError) as error:
             what = _looks_like(self.body, error)
             raise BadReply(
-                f"{self.where}: the answer is not JSON but {what}", maybe_sent=self.maybe_sent
+                f"{self.where}: the answer is not JSON but {what}",
+                maybe_sent=self.maybe_sent,
+                passing=_is_page(self.body),
             ) from error
         return _mended(value) if _HALF_PAIR.search(self.body) else value
 
 
 def _looks_like(body: bytes, error: Exception) -> str:
-    if body.lstrip()[:1] == b"<":
+    if _is_page(body):
         return "a web page, as a login page or a captive portal would send"
     return f"something else or a part of it ({error})"
+
+
+def _is_page(body: bytes) -> bool:
+    return body.lstrip()[:1] == b"<"
 
 
 def _no_number(name: str) -> NoReturn:

@@ -21,6 +21,7 @@ from email.utils import format_datetime
 from controller.config import SecretRef
 from controller.config_mail import MailSettings, mail_address
 from controller.errors import ConfigError, DoorwardError, Unauthorized, Unavailable
+from sync.names import NAMES, Names
 
 _CONNECT = 20.0  # seconds for each address of the server
 _LONGEST_SUBJECT = 200
@@ -51,9 +52,14 @@ class MailServer:
     """The server of `[mail]`; every hand-over is a connection of its own."""
 
     def __init__(
-        self, settings: MailSettings, secret: Callable[[SecretRef], str], seconds: float = 60.0
+        self,
+        settings: MailSettings,
+        secret: Callable[[SecretRef], str],
+        seconds: float = 60.0,
+        names: Names = NAMES,
     ) -> None:
         self._settings, self._secret, self._seconds = settings, secret, seconds
+        self._names = names
         self.name = settings.server
 
     def hand_over(self, letter: Letter, begin: Callable[[], None] = lambda: None) -> str:
@@ -85,7 +91,7 @@ class MailServer:
     def _session(self) -> Iterator[smtplib.SMTP]:
         """Greeted, encrypted as configured, and logged in."""
         with _translated(self.name):
-            opened = socket.create_connection((self.name, self._settings.at_port), _CONNECT)
+            opened = self._connected()
             session = _Opened(opened)
             over = threading.Timer(self._seconds, session.cut)
             over.daemon = True
@@ -97,6 +103,14 @@ class MailServer:
             finally:
                 over.cancel()
                 session.close()
+
+    def _connected(self) -> socket.socket:
+        port = self._settings.at_port
+        *others, last = self._names.addresses(self.name, port, _CONNECT)
+        for address in others:
+            with suppress(OSError):
+                return socket.create_connection((address, port), _CONNECT)
+        return socket.create_connection((last, port), _CONNECT)
 
     def _begin(self, session: "_Opened") -> None:
         security = self._settings.security

@@ -40,7 +40,6 @@ from sync.reply import Reply
 log = structlog.get_logger(__name__)
 
 TIMESTAMP, SIGNATURE, EVENT_ID = "Doorward-Timestamp", "Doorward-Signature", "Doorward-Event"
-_LONGEST_REST = 300.0  # seconds between attempts
 _LATEST_RETRY = 3600.0  # the most that a target may ask for
 _AT_ONCE = 200  # events read at a time
 _SKIPPED = 1000  # events that are not for this target, until its position is kept again
@@ -76,6 +75,7 @@ class Targets:
     ) -> None:
         self.all: dict[str, Target] = {}
         self.broken: dict[str, str] = {}
+        self.threads: list[threading.Thread] = []
         doors = {name: door.name for name, door in config.doors.items()}
         if desk:
             Positions(desk).forget_others(config.targets)
@@ -97,7 +97,9 @@ class Targets:
         """Tell each on a thread of its own, until the office stops."""
         for name, target in self.all.items():
             target.begin()
-            threading.Thread(target=target.run, name=f"target-{name}", daemon=True).start()
+            thread = threading.Thread(target=target.run, name=f"target-{name}", daemon=True)
+            self.threads.append(thread)
+            thread.start()
 
     def failures(self) -> dict[str, str]:
         """Who cannot be told at present, and why."""
@@ -114,7 +116,7 @@ class Target:
 
     def __init__(self, name: str, settings: TargetSettings, secret: str, source: Source) -> None:
         self.name, self.settings = name, settings
-        self.backoff = Backoff(longest=_LONGEST_REST)
+        self.backoff = Backoff()
         self.failure = ""
         self._secret, self._source, self._clock = secret.encode(), source, source.clock
         self._wanted = frozenset(settings.events)

@@ -53,7 +53,7 @@ def examine(office: Office) -> Vitals:
     return Vitals(
         wall=office.clock.wall(),
         trust=office.clock.trust(),
-        uptime=office.clock.monotonic() - office.begun,
+        uptime=office.clock.monotonic() - office.life.begun,
         controller=controller,
         silence=silence,
         failures=_failures(office),

@@ -20,8 +20,9 @@ class Waiting:
     stopping: bool = False
 
     def __call__(self, seconds: float) -> bool:
-        self.pauses.append(seconds)
-        self.clock.advance(seconds)
+        if seconds:
+            self.pauses.append(seconds)
+            self.clock.advance(seconds)
         return self.stopping
 
 

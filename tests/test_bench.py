@@ -23,6 +23,7 @@ from bench import (
     live,
     memory,
     nexudus,
+    outage,
     pull,
     push,
     scan,
@@ -112,6 +113,7 @@ MEASUREMENTS: list[tuple[Callable[..., Figures], dict[str, Any], set[str]]] = [
     ),
     (stalled.measure, {**SMALL, "scans": 3, "blocks_for": 0.7}, {"stalled_disk_scan_ms"}),
     (fuzz.measure, {"cases": 2}, {"fuzz_cases"}),
+    (outage.measure, {"outage": 1.0, "people": 3}, {"recovery_after_outage_s"}),
 ]
 # Counts and rates that say how much a figure beside them is worth.
 UNLIMITED = {

@@ -54,9 +54,10 @@ def test_what_never_went_out_takes_no_place_in_the_limit(echo: Echo) -> None:
 
 def test_waiting_for_a_limit_ends_when_the_program_stops(echo: Echo) -> None:
     clock = FakeClock()
-    waiting = Waiting(clock, stopping=True)
+    waiting = Waiting(clock)
     with line_to(echo, clock, wait=waiting, limits=[Limit("POST .*", 1)]) as line:
         line.request("POST", "/one")
+        waiting.stopping = True
         with pytest.raises(Unavailable, match="stopping") as caught:
             line.request("POST", "/two")
     assert not caught.value.maybe_sent

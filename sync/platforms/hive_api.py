@@ -118,7 +118,8 @@ class HiveApi:
             if reply.status >= 500:
                 raise Unavailable(f"{what}: answers {reply.status}", maybe_sent=sent) from error
             status = f" (HTTP {reply.status})" if reply.status >= 400 else ""
-            raise BadReply(f"{error}{status}", maybe_sent=sent and not status) from error
+            doubt = sent and not status
+            raise BadReply(f"{error}{status}", maybe_sent=doubt, passing=error.passing) from error
         return answer
 
 
