@@ -1,6 +1,6 @@
 """How everything is, from both processes if they answer and from the files; and what to do next."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from shutil import disk_usage
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ _NOT_RUNNING = {
     "syncd": "syncd does not answer: the doors go on by what was fetched last, and no check-in is "
     "told. Start it: systemctl start doorward-sync (or: doorward syncd)",
 }
+_ONLY_ALERTED = ("queue_old", "roster_old", "card_elsewhere", "duress")
 _CLONED = (
     "the device key was made on another machine. If this is a copy of its card, both share the "
     "hashes of all cards and visitors' PINs: see docs/technician.md, Copies of a card. If a backup "
@@ -62,6 +63,7 @@ def todo(config: "Config", found: dict[str, Any]) -> Iterator[str]:
     yield from found["files"].values()
     yield from _at_machine(config, found)
     yield from _at_lines(found["syncd"])
+    yield from only_alerted(found)
     if found["pins"]:
         yield found["pins"]
     for platform in found["platforms"]:
@@ -72,6 +74,13 @@ def todo(config: "Config", found: dict[str, Any]) -> Iterator[str]:
                 f"{counted(number, 'check-in')} {state}: {meaning}. "
                 f"See doorward checkins --state {state}, then push or dismiss"
             )
+
+
+def only_alerted(found: Mapping[str, Any]) -> Iterator[str]:
+    """What people were alerted to and nothing else here shows: what is old, what was seen."""
+    for alert in found["syncd"].get("alerts", ()):
+        if alert["kind"] in _ONLY_ALERTED:
+            yield f"{alert['text']} (alerted {local(alert['at'])})"
 
 
 def _at_machine(config: "Config", found: dict[str, Any]) -> Iterator[str]:

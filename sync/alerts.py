@@ -72,15 +72,6 @@ class Alerts:
             log.info("alert over", kind=alert.fact.kind.value, about=alert.fact.about)
         self.queue_mail()
 
-    def standing(self) -> list[dict[str, Any]]:
-        """What was told to have begun and not to be over."""
-        told = (Phase.RAISED, Phase.CALMING)
-        return [
-            {"kind": a.fact.kind.value, "about": a.fact.about, "text": a.fact.text, "at": a.begun}
-            for a in self._alerts.values()
-            if a.phase in told
-        ]
-
     def queue_mail(self) -> None:
         """Put what was not mailed yet into the queue of mails. Raises `StoreError`."""
         post, now = self._office.post, self._office.clock.wall()
@@ -112,3 +103,18 @@ class Alerts:
             after = before[1] if before[0] == reader.chain else 0
             found, last = reader.page(after, limit=_AT_ONCE, scan=1 << 40, kinds=tuple(SIGHTED))
             return (reader.chain, last), list(sighted(found))
+
+
+def alerts_told(office: Office) -> list[dict[str, Any]]:
+    """What was told to have begun and not to be over; nothing if nobody is to be alerted."""
+    if not office.config.alerts or not office.desk:
+        return []
+    try:
+        known = AlertBook(office.desk).known().values()
+    except StoreError:
+        return []  # the status says of the desk itself what is wrong
+    return [
+        {"kind": a.fact.kind.value, "about": a.fact.about, "text": a.fact.text, "at": a.begun}
+        for a in known
+        if a.phase in (Phase.RAISED, Phase.CALMING)
+    ]

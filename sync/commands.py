@@ -9,6 +9,7 @@ from controller.control import Answer, Command, Request, Say
 from controller.errors import ConfigError, DoorwardError
 from controller.question import Question
 from sync import check_ins
+from sync.alerts import alerts_told
 from sync.api_commands import ApiCommands
 from sync.card_commands import CardCommands
 from sync.doctor_commands import DoctorCommands
@@ -64,6 +65,7 @@ class SyncCommands:
             "http": self._office.listening,
             "desk": self._office.desk_trouble,
             "mail": mail_status(self._office),
+            "alerts": alerts_told(self._office),
             "targets": self._office.targets.failures(),
         }
 

@@ -11,6 +11,7 @@ from controller.alerts import AlertKind
 from controller.config import load
 from controller.errors import ConfigError
 from controller.model import Kind, Trust
+from controller.overview import gather, only_alerted
 from sync.daemon import Daemon
 from tests.lofts import wait_for
 from tests.mails import MailServerHere
@@ -172,11 +173,14 @@ def test_check_ins_that_wait_and_rosters_that_grow_old(site: Watch, server: Mail
     assert subjects(server) == []
     site.look(HOUR + 1)
     assert subjects(server) == ["queue old (loft)"]
+    told = list(only_alerted(gather(site.place.config)))
+    assert [each.partition(" (alerted ")[0] for each in told] == [site.facts()[0].text]
     site.look(6 * HOUR)
     assert sorted(subjects(server)[1:]) == ["roster old (gym)", "roster old (loft)"]
     site.place.sync()
     site.look()
     site.look(CALM)
+    assert len(list(only_alerted(gather(site.place.config)))) == 1, "the queue is as old as it was"
     assert {"over: roster old (gym)", "over: roster old (loft)"} < {*subjects(server)}
 
 

@@ -142,6 +142,8 @@ def _as_data(found: dict[str, Any]) -> dict[str, Any]:
     for process in (controller, syncd := dict(found["syncd"])):
         for name in ("ok", "clock", "platforms"):
             process.pop(name, None)
+    if "alerts" in syncd:
+        syncd["alerts"] = [{**each, "at": iso(each["at"])} for each in syncd["alerts"]]
     clock = found["clock"]
     return {
         **found,

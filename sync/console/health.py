@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from controller.config import Config
+from controller.overview import only_alerted
 from controller.wording import counted, lasting
 
 _LATE_AFTER = 3  # times `every`
@@ -31,6 +32,7 @@ def parts(found: Found, config: Config) -> list[Part]:
         _check_ins(found),
         _clock(found, config),
         _disk(found),
+        *(Part("warn", "Alerts", why, _WHO) for why in only_alerted(found)),
     ]
 
 
