@@ -94,6 +94,20 @@ class AlertBook:
         """Drop notices older than that (wall), told or not."""
         self._desk.write("DELETE FROM notices WHERE at < ?", (before,))
 
+    def restored(self, old: str, new: str) -> None:
+        """After a backup was put back: the journal's chain has another name.
+
+        What waited may have been told since, and what the journal holds was looked at before.
+        """
+        newest = "(SELECT coalesce(max(id), 0) FROM notices)"
+        self._desk.write_together(
+            [
+                ("UPDATE watched SET chain = ? WHERE chain = ?", (new, old)),
+                ("UPDATE notices SET mailed = 1", ()),
+                (f"UPDATE noticed SET notice = {newest}", ()),
+            ]
+        )
+
     def _notices(self, where: str, values: tuple[object, ...], limit: int = -1) -> list[Notice]:
         query = f"SELECT * FROM notices WHERE {where} ORDER BY id LIMIT ?"
         return [_as_notice(row) for row in self._desk.read(query, (*values, limit))]

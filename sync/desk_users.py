@@ -114,6 +114,10 @@ class Users:
     def end(self, key: bytes) -> None:
         self._desk.write("DELETE FROM sessions WHERE token = ?", (key,))
 
+    def end_all(self) -> None:
+        """Everybody must log in again."""
+        self._desk.write("DELETE FROM sessions")
+
     def forget(self, begun_before: float, seen_before: float) -> None:
         """Delete sessions that are over."""
         self._desk.write(

@@ -1,8 +1,5 @@
 """A backup made while everything works, and what a machine is after it was put back."""
 
-import json
-import os
-import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
@@ -11,71 +8,24 @@ from pathlib import Path
 
 import pytest
 
+from controller.alerts import AlertKind, Fact, judge
 from controller.journal_read import JournalReader
 from controller.model import Kind
-from controller.sealing import Sealer
 from controller.secrets import device_key
 from sync.desk import Desk
+from sync.desk_alerts import AlertBook
 from sync.desk_mails import MailBox
 from sync.desk_targets import Position, Positions
-from sync.office import Office
-from tests.halls import Hall, Said, doorward, hall
-from tests.houses import KEY, TOKEN, gym_user
-
-ADA, BEN, GYM = "1234567001", "1234567002", "04D1D2D3"
-CHEAP = {"n": 2, "r": 8, "p": 2}
-PHRASE = "correct horse battery staple"
+from sync.desk_users import Role, Users
+from tests.backups import ADA, BEN, GYM, Restored, back_up, backed_house, restore, stop
+from tests.halls import Hall, doorward
+from tests.houses import KEY, TOKEN
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Hall]:
-    (tmp_path / "passphrase").write_text(PHRASE)
-    with hall(tmp_path) as built:
-        built.member("Ada Ruiz", ADA)
-        built.hive.put(gym_user(7, GYM))
-        built.sync()
+    with backed_house(tmp_path) as built:
         yield built
-
-
-def back_up(place: Hall) -> Path:
-    file = place.folder / "house.backup"
-    told = place.do("backup", str(file), "--passphrase-file", str(place.folder / "passphrase"))
-    assert told.code == 0, told.all
-    return file
-
-
-def restore(place: Hall, *more: str, phrase: str = "passphrase") -> Said:
-    words = ("restore", str(place.folder / "house.backup"), *more)
-    return doorward(place.config.path, *words, "--passphrase-file", str(place.folder / phrase))
-
-
-def stop(place: Hall) -> None:
-    place.close_socket()
-    place.close_office()
-    place.controller.close()
-
-
-class Restored:
-    """The house after its services were stopped, the backup put back, and they were started."""
-
-    def __init__(self, place: Hall, ends: ExitStack, *more: str) -> None:
-        stop(place)
-        self.told = restore(place, "--replace", *more)
-        assert self.told.code == 0, self.told.all
-        from controller.daemon import Controller
-
-        place.controller = ends.enter_context(Controller(place.config, place.clock))
-        place.office = Office(place.config, threading.Event(), place.clock)
-        place._listen()
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    """All that is in a folder, below it too, but for what SQLite makes by itself."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and not path.name.endswith(("-shm", "-wal"))
-    }
 
 
 class TestMaking:
@@ -201,6 +151,31 @@ class TestPuttingBack:
         ):
             assert Positions(desk).of("hook") == Position(journal.chain, 1)
 
+    def test_nobody_is_alerted_to_what_lies_in_it_and_nobody_is_logged_in(
+        self, place: Hall
+    ) -> None:
+        with closing(Desk(place.config.data / "desk.db")) as desk:
+            Users(desk).add("mira", Role.ADMIN, "hash", "root", 1.0)
+            assert Users(desk).begin(b"token", "mira", "hash", 1.0)
+            fact = Fact(AlertKind.FORCED, "front", "door front: was opened")
+            judged = judge({}, [fact], 1.0, ())
+            seen = (place.controller.journal.chain, 7)
+            AlertBook(desk).keep({}, judged, 1.0, seen)
+            AlertBook(desk).told("hook", 0)
+            assert len(AlertBook(desk).not_mailed()) == len(judged.raised) == 1
+        back_up(place)
+        stop(place)
+        assert restore(place, "--replace").code == 0
+        with (
+            closing(Desk(place.config.data / "desk.db")) as desk,
+            closing(JournalReader(place.config.data / "journal.db")) as journal,
+        ):
+            assert [user.name for user in Users(desk).all()] == ["mira"]
+            assert Users(desk).session(b"token") is None
+            assert AlertBook(desk).watched() == (journal.chain, 7)
+            assert AlertBook(desk).known() == judged.alerts
+            assert AlertBook(desk).not_mailed() == AlertBook(desk).not_told("hook", 9) == []
+
     def test_mail_that_waited_may_have_been_sent(self, place: Hall) -> None:
         with closing(Desk(place.config.data / "desk.db")) as desk:
             desk.write(
@@ -253,130 +228,6 @@ class TestCheckIns:
             place.deliver()
             assert place.states() == {"sent": 2}
             assert len(place.cobot.space.check_ins) == len(list(place.hive.entries)) == 1
-
-
-class TestRefused:
-    """Each leaves everything as it was."""
-
-    @pytest.fixture
-    def stopped(self, place: Hall) -> Iterator[Hall]:
-        place.scan("front", ADA)
-        back_up(place)
-        place.close_socket()
-        place.controller.close()
-        with place.without_syncd():
-            place.close_socket()
-            yield place
-
-    def refused(self, place: Hall, *more: str, code: int = 8, phrase: str = "passphrase") -> str:
-        before = files(place.folder)
-        told = restore(place, *more, phrase=phrase)
-        assert told.code == code, told.all
-        assert files(place.folder) == before
-        return told.err
-
-    def test_while_the_services_run(self, place: Hall) -> None:
-        back_up(place)
-        told = restore(place, "--replace")
-        assert told.code == 5
-        assert "stop it first" in told.err
-        place.controller.close()
-        assert restore(place, "--replace").code == 5, "syncd runs still"
-
-    def test_over_a_machine_in_use(self, stopped: Hall) -> None:
-        assert "--replace" in self.refused(stopped)
-
-    def test_with_another_passphrase(self, stopped: Hall) -> None:
-        (stopped.folder / "other").write_text("wrong horse battery staple")
-        why = self.refused(stopped, "--replace", phrase="other")
-        assert "the passphrase is another one" in why
-
-    def test_damaged_or_cut_off(self, stopped: Hall) -> None:
-        """More of it in `test_sealing`."""
-        file = stopped.folder / "house.backup"
-        content = bytearray(file.read_bytes())
-        content[-70_000] ^= 1
-        file.write_bytes(content)
-        assert "is damaged or cut off" in self.refused(stopped, "--replace")
-
-    def test_of_another_machine(self, stopped: Hall) -> None:
-        (stopped.config.data / "device.key").write_bytes(os.urandom(32))
-        why = self.refused(stopped, "--replace")
-        assert "another machine" in why
-        assert "--adopt" in why
-        assert restore(stopped, "--replace", "--adopt").code == 0
-
-    def test_with_a_journal_that_was_changed(self, stopped: Hall) -> None:
-        with closing(sqlite3.connect(stopped.config.data / "journal.db")) as db, db:
-            db.execute("UPDATE event SET name = 'Nobody' WHERE kind = 'access'")
-        told = doorward(
-            stopped.config.path,
-            *("backup", str(stopped.folder / "house.backup")),
-            *("--passphrase-file", str(stopped.folder / "passphrase")),
-        )
-        assert told.code == 0
-        assert "its chain breaks at event" in self.refused(stopped, "--replace")
-
-    @pytest.mark.parametrize("name", ["journal.db", "desk.db"])
-    def test_of_a_newer_doorward(self, stopped: Hall, name: str) -> None:
-        """Made by hand: a newer one would have made it so."""
-        made = self.made_anew(stopped, lambda said: said["schemas"].update({name: 99}))
-        assert "has schema 99" in self.refused(made, "--replace")
-
-    def test_of_a_newer_content(self, stopped: Hall) -> None:
-        made = self.made_anew(stopped, lambda said: said.update(content=2))
-        assert "newer than this one" in self.refused(made, "--replace")
-
-    def test_of_a_newer_format(self, stopped: Hall) -> None:
-        file = stopped.folder / "house.backup"
-        file.write_bytes(file.read_bytes().replace(b'"format": 1', b'"format": 2', 1))
-        assert "made by a newer Doorward" in self.refused(stopped, "--replace")
-
-    def test_what_is_no_backup(self, stopped: Hall) -> None:
-        (stopped.folder / "house.backup").write_bytes(b"PK\3\4")
-        assert "is no backup" in self.refused(stopped, "--replace")
-
-    def test_a_configuration_that_is_another_one_here(self, stopped: Hall) -> None:
-        path = stopped.config.path
-        path.write_text(path.read_text() + "# changed since\n")
-        with ExitStack() as ends:
-            data = stopped.config.data
-            ends.callback(stopped.folder.joinpath("away").rename, data)
-            data.rename(stopped.folder / "away")
-            assert f"{path} is another one here" in self.refused(stopped)
-
-    @staticmethod
-    def made_anew(place: Hall, change: object) -> Hall:
-        """The same backup with another manifest."""
-        import io
-        import tarfile
-
-        from controller.sealing import Unsealer
-
-        file = place.folder / "house.backup"
-        with file.open("rb") as sealed:
-            plain = Unsealer(sealed, file, PHRASE).read(1 << 30)
-        out = io.BytesIO()
-        with (
-            tarfile.open(fileobj=io.BytesIO(plain)) as old,
-            tarfile.open(fileobj=out, mode="w") as new,
-        ):
-            for member in old:
-                content = old.extractfile(member)
-                assert content
-                data = content.read()
-                if member.name == "manifest.json":
-                    said = json.loads(data)
-                    assert callable(change)
-                    change(said)
-                    data = json.dumps(said).encode()
-                    member.size = len(data)
-                new.addfile(member, io.BytesIO(data))
-        with file.open("wb") as sealed:
-            sealer = Sealer(sealed, PHRASE, CHEAP)
-            sealer.write(out.getvalue())
-            sealer.finish()
-        return place
 
 
 def test_a_new_machine_is_made_of_a_backup_alone(place: Hall, tmp_path: Path) -> None:

@@ -198,8 +198,10 @@ def _newest() -> dict[str, int]:
 def _settle(data: Path, anew: "Anew") -> None:
     """What points at the journal, and what waited to be told, after a restore."""
     from sync.desk import Desk
+    from sync.desk_alerts import AlertBook
     from sync.desk_mails import MailBox
     from sync.desk_targets import Positions
+    from sync.desk_users import Users
     from sync.inbox import Inbox
     from sync.ledger import Ledger
 
@@ -211,6 +213,8 @@ def _settle(data: Path, anew: "Anew") -> None:
         with closing(Desk(data / "desk.db")) as desk:
             Positions(desk).renamed(anew.old, anew.new)
             MailBox(desk).restored()
+            AlertBook(desk).restored(anew.old, anew.new)
+            Users(desk).end_all()
 
 
 def _progress(doing: str, size: int) -> None:
