@@ -1,10 +1,13 @@
 """Secrets planted into real processes, and looked for in everything that they leave or show."""
 
 import base64
+import re
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+import httpx
 import pytest
 
 from controller.clock import SystemClock
@@ -26,6 +29,7 @@ TOKEN, KEY = "canary+token/7f3a==cobot", "canary+key/91bc==hive"
 SIGNED, PHRASE = "canary+signing/secret==1f", "canary passphrase of a backup"
 CARD, STRANGER, GYM = "0123456789", "3987654321", "C0FFEE15DEADBEEF"
 PIN, WRONG = "482910573846", "739164820517"
+MAIL, CONSOLE, MISTYPED = "canary/mail+password=5b", "canary of the console", "canary mistyped"
 CANARIES = {
     "token": TOKEN,
     "key": KEY,
@@ -38,8 +42,14 @@ CANARIES = {
     "stranger's card": STRANGER,
     "stranger's card in hex": f"{int(STRANGER):08X}",
     "wrong PIN": WRONG,
+    "mail password": MAIL,
+    "console password": CONSOLE,
+    "mistyped password": MISTYPED,
 }
-OWN_PLACES = {"cobot-token", "hive-key", "hook-secret", "keys.csv", "passphrase"}
+OWN_PLACES = {
+    *("cobot-token", "hive-key", "hook-secret", "keys.csv", "passphrase"),
+    *("mail-password", "console-password"),
+}
 MORE = """
 [clock]
 trust = "always"
@@ -55,6 +65,12 @@ card = { format = "hex" }
 url = "http://127.0.0.1:9/hook"
 secret = { file = "hook-secret" }
 allow_private = true
+[mail]
+server = "127.0.0.1"
+port = 9
+sender = "doors@example.org"
+user = "doors"
+password = { file = "mail-password" }
 """
 COMMANDS = (
     *("status", "doors", "people", "explain Ada front", f"explain {CARD} front", "events"),
@@ -116,12 +132,14 @@ class Planted(Processes):
 
     def plant(self) -> None:
         text = config_text(self.cobot.url, self.hive.url)
+        text = text.replace("console = false", "port = 0\napi = true")
         text = text.replace('admits = ["plan:*"]', 'admits = ["plan:*", "keyholder"]')
         (self.folder / "doorward.toml").write_text(text + MORE)
         keys = f"id,name,card,pin,labels\nk2,Pim Pin,,{PIN},keyholder\n"
         for name, secret in (
             *(("cobot-token", TOKEN), ("hive-key", KEY), ("hook-secret", SIGNED)),
             *(("keys.csv", keys), ("passphrase", PHRASE)),
+            *(("mail-password", MAIL), ("console-password", CONSOLE)),
         ):
             (self.folder / name).write_text(secret)
             (self.folder / name).chmod(0o600)
@@ -141,6 +159,32 @@ class Planted(Processes):
         except DoorwardError as error:
             answer = str(error)
         self.said[f"{socket} {sorted(request)} {len(self.said)}"] = repr(answer).encode()
+
+    def log_in(self) -> dict[str, str]:
+        """To the console, after a mistake, and to the API; the secrets that this made."""
+        url = self.ask("syncd", {"do": "status"})["http"]["url"]
+        folder = self.folder
+        self.type(f"users add mira --role admin --password-file {folder}/console-password")
+        made = doorward(folder / "doorward.toml", "tokens", "add", "desk", "--scope", "users:read")
+        token = re.findall(r"dw_[\w-]+", made.all)[0]
+        with httpx.Client(base_url=url, headers={"Origin": url}) as browser:
+            for password in (MISTYPED, CONSOLE):
+                answer = browser.post("/login", data={"name": "mira", "password": password})
+                self.said[f"login {answer.status_code}"] = answer.content
+            for path in ("/", "/people", "/settings", "/check-ins"):
+                self.said[f"page {path}"] = browser.get(path).content
+            session = browser.cookies["doorward"]
+        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}) as program:
+            self.said["api"] = program.get("/api/v1/users").content
+        return {"session": session, "API token": token}
+
+    def bundle(self) -> None:
+        """What is sent to support, unpacked."""
+        self.type(f"doctor --bundle {self.folder}/bundle.tar.gz")
+        with tarfile.open(self.folder / "bundle.tar.gz") as bundle:
+            for each in bundle:
+                if file := bundle.extractfile(each):
+                    self.said[f"bundle {each.name}"] = file.read()
 
     def pin(self, text: str) -> str:
         request = {"do": "sim", "door": "front", "reader": "keypad", "act": "scan", "text": text}
@@ -198,8 +242,8 @@ def leaks(things: dict[str, bytes], secrets: dict[str, bytes]) -> list[str]:
     ]
 
 
-def drive(place: Planted) -> None:
-    """A day at which everything is met: entries, failures, nonsense, and deaths."""
+def drive(place: Planted) -> dict[str, str]:
+    """A day at which everything is met: entries, failures, nonsense; secrets it made."""
     place.start("controller")
     place.start("syncd")
     place.sync()
@@ -226,11 +270,15 @@ def drive(place: Planted) -> None:
     for words in COMMANDS:
         place.type(words)
     place.type(f"backup {place.folder}/x.backup --passphrase-file {place.folder}/passphrase")
+    made = place.log_in()
+    place.type("mail test ada@example.org")
+    place.bundle()
+    return made
 
 
 def test_no_secret_is_anywhere_but_in_its_own_place(place: Planted) -> None:
-    drive(place)
-    secrets = {name: text.encode() for name, text in CANARIES.items()}
+    made = drive(place)
+    secrets = {name: text.encode() for name, text in (CANARIES | made).items()}
     secrets["device key"] = device_key(place.folder / "data")
     seen = place.processes()
     place.kill("controller")
@@ -238,6 +286,9 @@ def test_no_secret_is_anywhere_but_in_its_own_place(place: Planted) -> None:
     typed = {where: text for where, text in place.said.items() if STRANGER in where}
     others = {where: text for where, text in place.said.items() if where not in typed}
     assert (place.folder / "x.backup").exists(), place.said
+    assert {"login 401", "login 303"} < place.said.keys()
+    assert b"Ada Ruiz" in place.said["page /people"]
+    assert b"granted" in next(v for k, v in place.said.items() if k.endswith("events.jsonl"))
     assert not leaks({**seen, **place.files(), **others, **typed}, secrets)
 
 
