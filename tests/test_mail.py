@@ -99,7 +99,8 @@ def test_what_waits_outlasts_an_outage_of_days_and_restarts(tmp_path: Path) -> N
             waits.append(place.office.post.status()["next_try_s"])
             place.clock.advance(waits[-1] + 0.1)
             assert place.turn() == 0
-        assert waits[0] < waits[3] < waits[6] <= 675
+        assert waits[0] < waits[3]
+        assert max(waits) <= 60
         assert "Connection refused" in place.office.post.trouble
         assert place.office.post.status()["counts"] == {"waiting": 1}
         place.restart()

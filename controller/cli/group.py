@@ -39,7 +39,7 @@ COMMANDS = {
     "provision": "provision",
     "restore": "backup",
     "sandbox": "demo",
-    "setup": "setup_wizard",
+    "setup": "setup",
     "sim": "sim",
     "simulate": "demo",
     "status": "status",

@@ -1,4 +1,4 @@
-"""`doorward setup`: from a bare machine to a first scan by questions, left and taken up again."""
+"""The steps of `doorward setup`, one after the other."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from controller.cli.inputs import Length
 from controller.cli.setup_answers import Answers
 from controller.cli.setup_ask import ID_RULE, Asking, id_problem
 from controller.cli.setup_devices import Devices
@@ -20,32 +19,10 @@ _WELCOME = (
 )
 
 
-@click.command()
-@click.option(
-    "--wait", type=Length(), default="60s", show_default=True, help="For a card to be shown."
-)
-@click.option(
-    "--release", type=Length(), default="3s", show_default=True, help="To try the lock for so long."
-)
-@click.pass_context
-def setup(context: click.Context, wait: float, release: float) -> None:
-    """Set up this machine's first door by questions, from the reader to the first scan.
-
-    Works over ssh and on a serial console, and without any hardware too. Nothing that is in force
-    is touched before the new configuration is checked; it can be left and taken up again.
-    """
-    from controller.config import default_path
-
-    path = (context.obj.path or default_path()).absolute()
-    try:
-        _Wizard(Asking(), path, Answers(path.parent), wait, release).run()
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("\nLeft. What was answered is kept: doorward setup goes on from there.")
-        context.exit(130)
-
-
 @dataclass
-class _Wizard:
+class Wizard:
+    """One person's way through the questions."""
+
     ask: Asking
     path: Path
     answers: Answers
@@ -53,6 +30,7 @@ class _Wizard:
     release: float
 
     def run(self) -> None:
+        """Ask, write, start; what was answered is kept until all is done."""
         for line in _WELCOME:
             self.ask.say(line)
         self._begin()
