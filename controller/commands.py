@@ -61,6 +61,7 @@ class DoorCommands:
         doors = [self._door_status(name) for name in self._doors.config.doors]
         return {
             "pid": os.getpid(),
+            "data": str(self._doors.config.data),
             "version": version("doorward"),
             "clock": clock_state(self._clock),
             "journal": {"failing": self._journal.failing, "lost": self._journal.dropped},

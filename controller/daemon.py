@@ -1,8 +1,10 @@
 """`doorward controller`: puts the doors together and keeps them going. Opens no network socket."""
 
+import errno
 import math
 import signal
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +41,8 @@ _TICK = 1.0  # seconds
 _STUCK = 8.0  # seconds without a sign of life after which systemd may restart us
 _PRUNE_EVERY = 3600.0
 _PRUNES_WITHIN = 15.0  # seconds that are waited for it at the end
+# What a missing or dead disk says, or one that was mounted read-only.
+_AWAY = {errno.ENOENT, errno.ENOTDIR, errno.EROFS, errno.EIO, errno.ENODEV, errno.ENXIO}
 _LOOK_EVERY = 5.0  # seconds between looks at the keyholders' files
 
 
@@ -51,8 +55,26 @@ def run(path: Path | None) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with Controller(config) as controller:
+    with Controller(usable(config)) as controller:
         controller.serve(stop)
+
+
+def usable(config: Config) -> Config:
+    """The same; with data in memory if the disk for it is away: keyholders still get in.
+
+    Exit buttons, fire inputs and alarms need no disk either. Raises `DoorwardError` if there is a
+    disk, but not for us.
+    """
+    try:
+        _make(config.data)
+        device_key(config.data)
+    except DoorwardError as error:
+        if getattr(error.__cause__, "errno", None) not in _AWAY:
+            raise
+        log.critical("no data directory: keyholders alone get in", error=str(error))
+        site = config.site.model_copy(update={"data": config.run / "without-disk"})
+        return replace(config, site=site)
+    return config
 
 
 class Controller:

@@ -30,6 +30,11 @@ _NOT_RUNNING = {
     "syncd": "syncd does not answer: the doors go on by what was fetched last, and no check-in is "
     "told. Start it: systemctl start doorward-sync (or: doorward syncd)",
 }
+_NO_DISK = (
+    "the controller found no disk for {} when it started: keyholders alone get in, and what "
+    "happens is kept in memory until the machine goes off. Look at the disk (dmesg, findmnt), "
+    "then: systemctl restart doorward-controller"
+)
 _ONLY_ALERTED = ("queue_old", "roster_old", "card_elsewhere", "duress")
 _CLONED = (
     "the device key was made on another machine. If this is a copy of its card, both share the "
@@ -59,6 +64,8 @@ def todo(config: "Config", found: dict[str, Any]) -> Iterator[str]:
             why = found[process]["why"]
             yield words + (f". But: {why}" if why else "")
     if found["controller"]["running"]:
+        if found["controller"]["data"] != str(config.data):
+            yield _NO_DISK.format(config.data)
         yield from _at_doors(found["controller"])
     yield from found["files"].values()
     yield from _at_machine(config, found)

@@ -8,13 +8,16 @@ import pytest
 
 from controller.cli.reach import ask_controller
 from controller.config import Config, load
-from controller.daemon import Controller
+from controller.daemon import Controller, usable
 from controller.errors import NotRunning, StoreError
 from controller.lock_list import NAME
 from controller.lock_list import read as listed
+from controller.overview import gather, todo
 from hw import TABLES
 from hw.sim import SimLock, SimSettings
+from sync.platforms import PLATFORMS
 from tests.fakes import FakeClock
+from tests.worlds import PATIENCE
 
 SITE = """
 [site]
@@ -95,3 +98,37 @@ def test_a_folder_that_cannot_be_made_is_named_with_what_to_do(config: Config, n
     with pytest.raises(StoreError, match=rf"{name} cannot be made .*; make it, and give it to"):
         Controller(config, FakeClock())
     assert NosyLock.seen == [], "no lock is touched"
+
+
+KEYHOLDERS = """
+[platforms.keys]
+kind = "file"
+path = "keys.csv"
+keyholders = true
+card = { format = "hex" }
+"""
+
+
+def test_without_a_disk_keyholders_get_in_and_the_status_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "doorward.toml"
+    site = SITE.replace('"data"', '"/proc/no-such-disk/data"').replace('["*"]', '["keyholder"]')
+    file.write_text(site + KEYHOLDERS)
+    (tmp_path / "keys.csv").write_text("id,name,card,labels\n1,Ada Quill,04A1B2C3,keyholder\n")
+    config = load(file, TABLES, PLATFORMS)
+
+    with Controller(usable(config), FakeClock()) as controller:
+        reasons = [
+            ask_controller(config, "sim", door="front", act="scan", text=card)["last"]["reason"]
+            for card in ("04A1B2C3", "04A1B2C4")
+        ]
+        needed = list(todo(config, gather(config)))
+        assert controller.journal.flush(PATIENCE)
+
+    assert reasons == ["granted", "denied_authentication_unavailable"]
+    assert needed[1].startswith("the controller found no disk for /proc/no-such-disk/data")
+
+
+def test_a_disk_that_is_not_for_us_is_a_mistake_to_be_mended(config: Config) -> None:
+    (config.path.parent / "data").write_text("")
+    with pytest.raises(StoreError, match="give it to the user"):
+        usable(config)
