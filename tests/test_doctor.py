@@ -204,7 +204,8 @@ def test_a_look_through_a_large_file_ends(place: Hall) -> None:
 
 
 def test_the_tail_of_the_chain_is_that_of_the_whole(place: Hall) -> None:
-    place.controller.journal.flush(PATIENCE)
+    for _ in range(3):
+        assert place.controller.journal.append(Event(Kind.EXIT, "front")).wait(PATIENCE)
     with closing(JournalReader(place.config.data / "journal.db")) as reader:
         whole = reader.verify()
         assert reader.verify_tail(10_000).events == whole.events
