@@ -11,7 +11,7 @@ from sync.console.health import Part, parts, summary, worst
 from sync.console.said import SHOWN, said
 from tests.desks import desk
 from tests.fakes import MONDAY
-from tests.worlds import HOUR
+from tests.worlds import DAY, HOUR
 
 WELL: dict[str, Any] = {
     "clock": {"wall": MONDAY, "trust": "synchronized"},
@@ -21,11 +21,13 @@ WELL: dict[str, Any] = {
         "cache": {"failing": ""},
         "journal": {"failing": "", "lost": 0},
     },
+    "syncd": {"running": True},
     "platforms": [],
     "check_ins": {},
     "files": {},
     "disk": {"free_mib": 9000, "low": False},
 }
+COPY = {"kind": "card_elsewhere", "about": "front", "text": "perhaps a copy", "at": MONDAY}
 DOOR: dict[str, Any] = {
     "id": "front",
     "name": "Front door",
@@ -92,6 +94,9 @@ def test_a_well_house_needs_nobody(config: Config) -> None:
         (controller(journal={"failing": "disk full", "lost": 0}), "bad", "disk full"),
         ({"files": {"cache.db": "cache.db is damaged"}}, "bad", "cache.db is damaged"),
         ({"disk": {"free_mib": 90, "low": True}}, "warn", "90 MB left"),
+        (controller(data="/run/doorward/without-disk"), "bad", "Keyholders alone get in"),
+        ({"clock": {**WELL["clock"], "disbelieved": 400 * DAY}}, "warn", "set on by 400 d"),
+        ({"syncd": {"running": True, "alerts": [COPY]}}, "warn", "perhaps a copy"),
     ],
 )
 def test_what_is_not_well_is_said_with_what_to_do(

@@ -39,6 +39,8 @@ trust = "always"
 simulated = true
 [sync]
 every = "1d"
+[http]
+console = false
 [doors.front]
 admits = ["loft/plan:*", "gym/door:front-01"{also}]
 open_for = "1s"

@@ -31,7 +31,7 @@ def parts(found: Found, config: Config) -> list[Part]:
         *(_platform(each, found, config) for each in found["platforms"]),
         _check_ins(found),
         _clock(found, config),
-        _disk(found),
+        _disk(found, config),
         *(Part("warn", "Alerts", why, _WHO) for why in only_alerted(found)),
     ]
 
@@ -121,13 +121,21 @@ def _clock(found: Found, config: Config) -> Part:
         then = "Whoever comes within hours or on a pass is refused" if refused else "People come in"
         words = f"The time is only a guess since the power came back. {then}."
         return Part("bad" if refused else "warn", "Clock", words, f"{_WHO}: it needs the internet.")
+    if off := found["clock"].get("disbelieved"):
+        words = f"The machine’s clock was set {'on' if off > 0 else 'back'} by {lasting(abs(off))}"
+        return Part(
+            "warn", "Clock", f"{words}, and nobody vouches for it: not followed.", f"{_WHO}."
+        )
     return Part(
         "good", "Clock", "The time is right" if trust == "synchronized" else "Kept by this machine"
     )
 
 
-def _disk(found: Found) -> Part:
+def _disk(found: Found, config: Config) -> Part:
     controller, disk = found["controller"], found["disk"]
+    if controller.get("data", str(config.data)) != str(config.data):
+        words = "The disk was not there when the doors’ program started. Keyholders alone get in."
+        return Part("bad", "Disk", words, f"{_WHO}, at once.")
     if controller.get("journal", {}).get("failing"):
         words = f"What happens cannot be written down: {controller['journal']['failing']}"
         return Part("bad", "Disk", words, f"{_WHO}, at once. The doors go on meanwhile.")
