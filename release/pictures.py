@@ -19,7 +19,7 @@ from controller.model import Reason
 from release.day import Day, day, past_weeks
 from release.transcripts import Clerk, at_home, play, put_into
 from sync.passwords import hashed
-from sync.simulator.townspeople import IDRIS, NORA, RUTH, STRANGER, TOVE, WEN
+from sync.simulator.townspeople import IDRIS, NORA, RUTH, STRANGER, TOVE, WEN, Player
 from tests.browsers import Page, browser
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -27,7 +27,7 @@ PICTURES = DOCS / "pictures"
 WIDTH, PHONE = 1200, (390, 800)
 _USERS = {"Mira Holt": "admin", "Jon Ahlers": "staff", "Ada Quill": "viewer"}
 _PASSWORD = "three plain words"
-_TWO_WEEKS = "from=2026-02-16&to=2026-03-03"
+_TWO_WEEKS = "from=2026-02-17&to=2026-03-03"
 _COLOURS = "48"
 
 
@@ -61,7 +61,7 @@ def _evening(told: Day) -> None:
     """The Cobot cannot be told of two of its members, and the night comes."""
     told.sandbox.town("cut", platform="harbour")
     for door, who in (("front", WEN), ("front", IDRIS), ("studio", NORA)):
-        told.scan(door, who.card)
+        _comes(told, door, who)
     told.comes(lambda: len(told.check_ins("pending")) == 2, "both check-ins wait")
 
 
@@ -69,12 +69,16 @@ def _morning(told: Day) -> None:
     """It can be told again; four come. No clock leaps: the page says so when one does."""
     told.settled()
     for door, who in (("front", NORA), ("gym", TOVE), ("front", STRANGER), ("studio", RUTH)):
-        if told.scan(door, who.card) == Reason.GRANTED.value and door == "front":
-            told.sim(door, "open")
-            told.sim(door, "close")
+        _comes(told, door, who)
         pause(3.0)
     told.settled()
     told.shut()
+
+
+def _comes(told: Day, door: str, who: Player) -> None:
+    if told.scan(door, who.card) == Reason.GRANTED.value and door == "front":
+        told.sim(door, "open")
+        told.sim(door, "close")
 
 
 class Album:
