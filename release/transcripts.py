@@ -24,6 +24,7 @@ _BLOCK = re.compile(r"(<!-- transcript: ([a-z-]+) -->\n```\n)(.*?)(```\n<!-- end
 _ROW = re.compile(r"[^:\s] {2,}\S.* {2,}\S")
 _COMMAND = re.compile(r"^\$ doorward (.+)$", re.MULTILINE)
 _SHAPES = (
+    (r"\b(going on|(with)?in \d+ \w+|\d+ \w+( \d+ \w+)? ago)\b", "WHEN"),
     (r"\b(?=[a-f-]*\d)[0-9a-f]{8}[0-9a-f-]*", "ID"),
     (r"\d+", "0"),
     (r" +", " "),
@@ -147,22 +148,21 @@ def _cards(clerk: Clerk) -> None:
     clerk.types("block", "cards", "block", "--person", NORA.name, NORA.card[-4:])
     clerk.types("block", "cards", "list", "--blocked")
     clerk.types("block", "cards", "unblock", "--person", NORA.name, NORA.card[-4:])
-    clerk.types("unlock", "unlock", "front")
     clerk.types("forgive", "forgive", NORA.name)
 
 
 def _outage(clerk: Clerk) -> None:
     day = clerk.day
-    day.sandbox.town("cut")
+    day.sandbox.town("cut", platform="harbour")
     day.at("2026-03-03 17:10:00")
-    clerk.types("outage", "sync", "--platform", "harbour", code=9)
+    clerk.types("unreachable", "sync", "--platform", "harbour", code=9)
     for minute, who in ((31, WEN), (40, IDRIS)):
         day.at(f"2026-03-03 17:{minute}:20")
         day.scan("front", who.card)
     day.comes(lambda: len(day.check_ins("pending")) == 2, "both check-ins wait")
-    clerk.types("outage-status", "status", code=1)
+    day.shut()
+    clerk.types("outage", "status", code=1)
     day.at("2026-03-04 08:15:00")
-    clerk.types("outage-pass", "explain", IDRIS.name, "front", code=1)
 
 
 def _afterwards(clerk: Clerk) -> None:

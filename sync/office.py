@@ -63,9 +63,6 @@ class Office:
         self.desk_trouble = ""
         self.enrolling = threading.Lock()  # from looking whose a card is until it is somebody's
         self._noting = threading.Lock()
-        self._settling = (
-            threading.Lock()
-        )  # every line's thread notes what has settled, of all lines
         self.visitors: VisitorBook | None = None  # with the desk
         self.post: Post | None = None  # None: no [mail], or it cannot be used: `post_trouble`
         self.post_trouble = ""
@@ -118,7 +115,7 @@ class Office:
     def note_settled(self) -> None:
         """Have the controller put into the journal what became of check-ins, and what staff did."""
         self.note_done()
-        with self._settling:
+        with self._noting:  # every line's thread comes here, for the check-ins of all
             self._note_settled()
 
     def _note_settled(self) -> None:
