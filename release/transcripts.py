@@ -26,6 +26,7 @@ _COMMAND = re.compile(r"^\$ doorward (.+)$", re.MULTILINE)
 _SHAPES = (
     (r"\b(going on|(with)?in \d+ \w+|\d+ \w+( \d+ \w+)? ago)\b", "WHEN"),
     (r"\b(?=[a-f-]*\d)[0-9a-f]{8}[0-9a-f-]*", "ID"),
+    (r", shown WHEN|\b(released|locked)\b", ""),  # whether it is a second ago
     (r"\d+", "0"),
     (r" +", " "),
 )
@@ -160,7 +161,6 @@ def _outage(clerk: Clerk) -> None:
         day.at(f"2026-03-03 17:{minute}:20")
         day.scan("front", who.card)
     day.comes(lambda: len(day.check_ins("pending")) == 2, "both check-ins wait")
-    day.shut()
     clerk.types("outage", "status", code=1)
     day.at("2026-03-04 08:15:00")
 
