@@ -28,7 +28,7 @@ WIDTH, PHONE = 1200, (390, 800)
 _USERS = {"Mira Holt": "admin", "Jon Ahlers": "staff", "Ada Quill": "viewer"}
 _PASSWORD = "three plain words"
 _TWO_WEEKS = "from=2026-02-17&to=2026-03-03"
-_COLOURS = "48"
+_COLOURS = "96"
 
 
 def main() -> None:
