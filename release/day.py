@@ -122,11 +122,11 @@ def _unplugged(told: Day) -> None:
 
 
 class _Zoned(Sandbox):
-    """Times are those of its zone in the console, too, whatever this machine's is."""
+    """Times are those of its zone in the console, too, which is on a port that is free."""
 
     def furnish(self, urls: Mapping[str, str]) -> None:
         super().furnish(urls)
-        text = self.places.config.read_text()
+        text = re.sub(r"(?m)^port = \d+$", "port = 0", self.places.config.read_text())
         self.places.config.write_text(text.replace("[site]\n", f'[site]\nzone = "{ZONE}"\n'))
 
 
