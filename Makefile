@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet
 
-.PHONY: run demo test check format bench rig test-machine test-install deb lock clean
+.PHONY: run demo test check format bench rig pictures test-machine test-install deb lock clean
 
 run: $(READY)
 	@$(BIN)/doorward sandbox
@@ -40,6 +40,10 @@ bench: $(READY)
 
 rig: $(READY)
 	@$(BIN)/python -m bench.rig
+
+# Pictures of the console and transcripts of the commands in docs/; needs chromium and chromedriver.
+pictures: $(READY)
+	@$(BIN)/python -m release.pictures
 
 # dist/doorward_<version>_<arch>.deb; for another architecture: make deb ARCH=arm64
 deb: $(READY)

@@ -117,6 +117,10 @@ class Office:
     def note_settled(self) -> None:
         """Have the controller put into the journal what became of check-ins, and what staff did."""
         self.note_done()
+        with self._noting:  # every line's thread comes here, for the check-ins of all
+            self._note_settled()
+
+    def _note_settled(self) -> None:
         items = self.ledger.untold(_NOTE_AT_ONCE)
         while items and not self.stopping.is_set():
             try:

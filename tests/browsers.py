@@ -68,7 +68,13 @@ class Page:
         self.at(css).send_keys(text)
 
     def click(self, css: str) -> None:
-        self.at(css).click()
+        """Again, if the page put another in its place at that moment."""
+
+        def clicked() -> bool:
+            self.at(css).click()
+            return True
+
+        self._comes(clicked, css)
 
     def script(self, text: str) -> Any:
         return self.driver.execute_script(text)

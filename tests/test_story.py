@@ -1,9 +1,12 @@
 """From the scan to the platform and back, over real servers and real files."""
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from controller.control import Server
 from controller.errors import Unavailable
 from controller.model import Kind
 from sync.simulator.server import Fault
@@ -226,3 +229,30 @@ def test_a_refusal_is_final_and_kept_with_the_platforms_words(tmp_path: Path) ->
         assert row["state"] == "refused"
         assert "pass" in row["message"].lower()
         assert row["person"] == ben.id
+
+
+def test_two_lines_that_settle_at_once_have_each_check_in_noted_once(tmp_path: Path) -> None:
+    with house(tmp_path) as place:
+        place.member("Ada Ruiz", ADA)
+        place.sync()
+        place.scan("front", ADA)
+        assert place.controller.journal.flush(5)
+        place.office.deliver("loft")
+        noted: list[str] = []
+        other = threading.Thread(target=place.office.note_settled)
+        came_too = threading.Event()
+
+        def settled(request: dict[str, Any], *_: object) -> dict[str, Any]:
+            noted.extend(each["uuid"] for each in request["items"])
+            if len(noted) > 1:
+                came_too.set()
+            else:
+                other.start()
+                came_too.wait(0.2)  # it would have come by now
+            return {}
+
+        slow = Server(place.config.run / "door.sock", {"settled": settled})
+        place.office.note_settled()
+        other.join()
+        slow.close()
+        assert len(noted) == 1

@@ -1,5 +1,6 @@
 """What the technician's guide shows must be so: drawings, examples, commands."""
 
+import html
 import re
 import tomllib
 import xml.dom.minidom
@@ -20,7 +21,7 @@ BOOKS = sorted(ANSIBLE.rglob("*.yml"))
 
 def test_every_drawing_is_there_and_can_be_drawn() -> None:
     shown = set(re.findall(r"\]\((pictures/[a-z-]+\.svg)\)", GUIDE))
-    assert shown == {f"pictures/{path.name}" for path in (DOCS / "pictures").iterdir()}
+    assert shown == {f"pictures/{path.name}" for path in (DOCS / "pictures").glob("*.svg")}
     for name in shown:
         drawn = xml.dom.minidom.parse(str(DOCS / name))  # our own files
         (title,) = drawn.getElementsByTagName("title")
@@ -48,6 +49,26 @@ card = { format = "dec10" }
     config = checked_in(tmp_path, tmp_path, read(path))
     assert config
     assert list(config.doors) == ["front"]
+
+
+def test_the_sheet_to_print_has_the_lines_of_the_checklist() -> None:
+    listed = [line for line in GUIDE.splitlines() if re.match(r" ?\d+  \[ \] ", line)]
+    rows = re.findall(r"<tr>(.*?)</tr>", (DOCS / "sign-off.html").read_text())
+    assert len(rows) == 17
+    assert [bare(html.unescape(re.sub(r"<[^>]+>", " ", row))) for row in rows] == [
+        bare(line) for line in listed
+    ]
+
+
+def bare(line: str) -> str:
+    """Its words, without boxes and blanks."""
+    return " ".join(re.sub(r"\[ \]|_{3,}", " ", line).split())
+
+
+def test_there_are_twenty_faults_each_with_something_to_do() -> None:
+    rows = [line.strip("| ").split(" | ") for line in re.findall(r"^\| \d+ \|.*$", GUIDE, re.M)]
+    assert [int(row[0]) for row in rows] == list(range(1, 21))
+    assert {len(row) for row in rows} == {6}
 
 
 def test_the_guide_names_no_command_that_does_not_exist() -> None:
