@@ -63,7 +63,7 @@ class Layout:
         return f"{DISK}-0000-4000-8000-{number:012}"
 
     def command_line(self) -> str:
-        """What the kernel is told. `panic`: it starts again rather than offer a shell to anybody."""
+        """What the kernel is told. `panic`: it starts again rather than offer anybody a shell"""
         return (
             f"root=PARTUUID={self.uuid('doorroot')} ro rootwait panic=10 "
             f"doorward.data=PARTUUID={self.uuid('doordata')}"

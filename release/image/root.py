@@ -23,10 +23,11 @@ OFF = (
     *("apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer"),
     "e2scrub_reap.service",
 )
-SHARED = {  # the same as release/install.sh gives any other Debian
+LINKS = {  # the first two are the same as release/install.sh gives any other Debian
     "etc/systemd/system.conf.d/doorward.conf": "/usr/share/doorward/host/watchdog.conf",
     "etc/systemd/journald.conf.d/doorward.conf": "/usr/share/doorward/host/journal.conf",
     "etc/resolv.conf": "/run/systemd/resolve/stub-resolv.conf",
+    "var/lib/dbus/machine-id": "/etc/machine-id",
 }
 # Mounted over, before systemd: initramfs-tools/scripts/local-bottom/doorward says the same.
 KEPT = (
@@ -37,13 +38,8 @@ KEPT = (
     "var/lib/systemd",
     "var/log",
 )
-# No two machines may share these; each makes its own. The last is there, and empty.
-OWN = (
-    "etc/hostname",
-    "etc/ssh/ssh_host_*",
-    "var/lib/dbus/machine-id",
-    "var/lib/systemd/random-seed",
-)
+# No two machines may share these; each makes its own, like the machine's id.
+OWN = ("etc/hostname", "etc/ssh/ssh_host_*", "var/lib/systemd/random-seed")
 LEFT_OUT = (
     *("path-exclude=/usr/share/man/*", "path-exclude=/usr/share/locale/*"),
     *("path-exclude=/usr/share/doc/*", "path-include=/usr/share/doc/*/copyright"),
@@ -106,7 +102,7 @@ def data(root: Path, folder: Path) -> Path:
 
 def _settled(kind: Kind, root: Path) -> None:
     (root / "etc/fstab").write_text(kind.layout.fstab())
-    for name, target in SHARED.items():
+    for name, target in LINKS.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).unlink(missing_ok=True)
         (root / name).symlink_to(target)
