@@ -16,7 +16,7 @@ EMPTY = re.compile(
     r"|empty|chassis.*|base.?board.*|(.)\2*)",
     re.IGNORECASE,
 )
-LONGEST = 12
+LONGEST = 8
 
 
 def name_by_serial(root: Path) -> str:

@@ -65,7 +65,7 @@ class Layout:
     def command_line(self) -> str:
         """What the kernel is told. `panic`: it starts again rather than offer anybody a shell"""
         return (
-            f"root=PARTUUID={self.uuid('doorroot')} ro rootwait panic=10 "
+            f"root=PARTUUID={self.uuid('doorroot')} ro quiet rootwait panic=10 "
             f"doorward.data=PARTUUID={self.uuid('doordata')}"
         )
 

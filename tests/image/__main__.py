@@ -9,6 +9,7 @@ import subprocess
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 from release.image import disk, needs
 from release.image.__main__ import made, sizes
@@ -34,7 +35,7 @@ def main() -> int:
     if why := why if lacking else "" if asked.image else needs.obstacle(asked.arch):
         print(f"test-image: skipped: {why}")
         return 0
-    found = {}
+    found: dict[str, Any] = {}
     image = asked.image
     if not image:
         image = made(asked.arch, CHECKOUT / "dist")

@@ -45,13 +45,13 @@ class Machine:
         self._port = _free_port()
         network = f"user,id=net,hostfwd=tcp:127.0.0.1:{self._port}-:22"
         command = [*COMMANDS[self._arch](self.card, self._folder), "-netdev", network, *more]
+        # To look into one that does not get on: socat - unix-connect:…
+        monitor = f"unix:{self._folder}/{self._arch}-monitor.sock,server,nowait"
+        command += ["-accel", self.accelerator, "-display", "none", "-monitor", monitor]
         self.began = now()
         with (self._folder / f"{self._arch}-qemu.log").open("wb") as log:
             self._process = subprocess.Popen(
-                [*command, "-accel", self.accelerator, "-display", "none"],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
     def cut_power(self) -> None:
@@ -104,9 +104,10 @@ def _pc(card: Card, folder: Path) -> list[str]:
         *("-drive", f"if=pflash,format=raw,readonly=on,file={FIRMWARE / 'OVMF_CODE_4M.fd'}"),
         *("-drive", f"if=pflash,format=raw,file={settings}"),
         *("-drive", f"if=none,id=disk,format=raw,file={card.path}"),
-        *("-device", "ahci,id=sata", "-device", "ide-hd,drive=disk,bus=sata.0"),
-        *("-device", "e1000,netdev=net", "-device", "i6300esb"),
-        *("-smbios", f"type=1,serial={SERIAL}"),
+        *("-device", "ahci,id=sata", "-device", "ide-hd,drive=disk,bus=sata.0,bootindex=0"),
+        *("-device", "e1000,netdev=net,romfile=", "-device", "i6300esb"),
+        # No screen, as at a door: drawing the kernel's messages would take half of the time.
+        *("-vga", "none", "-smbios", f"type=1,serial={SERIAL}"),
     ]
 
 
