@@ -72,8 +72,7 @@ class Layout:
     def fstab(self) -> str:
         """/data, and what lies on it, is mounted before systemd: see initramfs-tools/scripts."""
         small = "mode=1777,nosuid,nodev,size=25%"
-        late = "nofail,x-systemd.device-timeout=15s"
-        boot = f"ro,umask=0077,nosuid,nodev,noexec,{late}"
+        boot = "ro,umask=0077,nosuid,nodev,noexec,nofail"
         return "".join(
             f"{line}\n"
             for line in (

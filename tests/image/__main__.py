@@ -5,6 +5,7 @@ and ends in a table. As root; a quarter of an hour without KVM.
 import argparse
 import json
 import platform
+import signal
 import subprocess
 import sys
 import traceback
@@ -35,6 +36,7 @@ def main() -> int:
     if why := why if lacking else "" if asked.image else needs.obstacle(asked.arch):
         print(f"test-image: skipped: {why}")
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # no machine stays on
     found: dict[str, Any] = {}
     image = asked.image
     if not image:
