@@ -14,7 +14,11 @@ NEEDED = {
     "mke2fs": "e2fsprogs",
     "xz": "xz-utils",
 }
-FOREIGN = {"qemu-aarch64-static": "qemu-user-static", "update-binfmts": "binfmt-support"}
+FOREIGN = {
+    "qemu-aarch64-static": "qemu-user-static",
+    "update-binfmts": "binfmt-support",
+    "arch-test": "arch-test",
+}
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
 

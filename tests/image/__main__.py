@@ -4,6 +4,7 @@ and ends in a table. As root; a quarter of an hour without KVM.
 
 import argparse
 import json
+import os
 import platform
 import signal
 import subprocess
@@ -45,7 +46,7 @@ def main() -> int:
     results = _told(asked.arch, image)
     for result in results:
         found |= result.measured
-    found["host"] = f"{platform.machine()}, {_cores()} cores"
+    found["host"] = f"{platform.machine()}, {_cores()} cores, load {os.getloadavg()[2]:.1f}"
     (FOLDER / f"{asked.arch}.json").write_text(json.dumps(found, indent=2) + "\n")
     print(f"\n{table(results)}\n{json.dumps({'arch': asked.arch, **found})}")
     return int(any(result.outcome == FAILED for result in results))

@@ -59,7 +59,8 @@ class Told:
 def mistake_told(told: Told) -> None:
     """A setup file with a mistake: told beside it; nobody gets in, by door or by network."""
     card, machine = told.machine.card, told.machine
-    card.put(SETUP, _setup(told).replace("ssh_keys", "ssh_key"))
+    # Another secret: the emulated laptop replaces the file later, and leaves this one's blocks.
+    card.put(SETUP, _setup(told).replace("ssh_keys", "ssh_key").replace(SECRET, "not-this-one"))
     machine.switch_on()
     until(f"{ERRORS} is there", lambda: ERRORS in card.names(), BOOT)
     demand("ssh_key" in card.text(ERRORS), f"it says: {card.text(ERRORS)}")
