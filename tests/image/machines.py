@@ -26,7 +26,7 @@ def missing(arch: str) -> list[str]:
     """Debian's packages that are lacking here."""
     needed = NEEDED[arch] | ALSO
     lacking = [package for program, package in needed.items() if not shutil.which(program)]
-    if arch == "amd64" and not (FIRMWARE / "OVMF_CODE_4M.fd").exists():
+    if arch == "amd64" and not (FIRMWARE / "OVMF_CODE_4M.ms.fd").exists():
         lacking.append("ovmf")
     return lacking
 
@@ -96,12 +96,13 @@ class Machine:
 
 
 def _pc(card: Card, folder: Path) -> list[str]:
-    """Its firmware keeps nothing, as a new board's."""
+    """Its firmware is as a new board's: Secure Boot is on, with the makers' keys."""
     settings = folder / "uefi.fd"
-    shutil.copy(FIRMWARE / "OVMF_VARS_4M.fd", settings)
+    shutil.copy(FIRMWARE / "OVMF_VARS_4M.ms.fd", settings)
     return [
-        *("qemu-system-x86_64", "-machine", "q35", "-cpu", "max", "-m", "1024", "-smp", "2"),
-        *("-drive", f"if=pflash,format=raw,readonly=on,file={FIRMWARE / 'OVMF_CODE_4M.fd'}"),
+        *("qemu-system-x86_64", "-machine", "q35,smm=on", "-cpu", "max", "-m", "1024", "-smp", "2"),
+        *("-global", "driver=cfi.pflash01,property=secure,value=on"),
+        *("-drive", f"if=pflash,format=raw,readonly=on,file={FIRMWARE / 'OVMF_CODE_4M.ms.fd'}"),
         *("-drive", f"if=pflash,format=raw,file={settings}"),
         *("-drive", f"if=none,id=disk,format=raw,file={card.path}"),
         *("-device", "ahci,id=sata", "-device", "ide-hd,drive=disk,bus=sata.0,bootindex=0"),

@@ -105,6 +105,9 @@ def as_it_should_be(told: Told) -> None:
     demand(
         "active" in machine.type("systemctl is-active systemd-timesyncd"), "no time is asked for"
     )
+    if told.arch == "amd64":
+        secure = machine.type("od -An -tu1 /sys/firmware/efi/efivars/SecureBoot-*").split()
+        demand(secure[-1] == "1", "it was not started by Secure Boot")
     log = machine.type("systemd-analyze cat-config systemd/journald.conf")
     demand("SystemMaxUse=100M" in log, "the log is not bounded")
     demand("/var/log" in machine.type("journalctl --header | grep ^File.path"), "no lasting log")
@@ -160,7 +163,7 @@ def up_again(told: Told) -> None:
     told.measured["emulated_by"] = machine.accelerator.partition(",")[0]
     said = machine.type("doorward journal verify")
     demand("Unbroken" in said, said)
-    events = machine.type("doorward --json events --kind access --last 0 | grep -c granted")
+    events = machine.type("doorward --json events --kind access --last 1000 | grep -c granted")
     demand(int(events) > told.entries, f"{events.strip()} entries are left of {told.entries} and 1")
     demand(_identity(told) == told.identity, "it is another machine now")
     until("the keyholder gets in", lambda: _scan(told, CARD))
