@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet
 
-.PHONY: run demo test check format bench rig pictures test-machine test-install deb lock clean
+.PHONY: run demo test check format bench rig pictures
+.PHONY: test-machine test-install test-image deb image lock clean
 
 run: $(READY)
 	@$(BIN)/doorward sandbox
@@ -24,6 +25,10 @@ test-machine: $(READY)
 # The Debian package in clean Debians with a booted systemd; as root.
 test-install: $(READY)
 	$(BIN)/python -m tests.install
+
+# The disk image in an emulator, its power cut; as root. The Raspberry Pi's: make test-image ARCH=arm64
+test-image: $(READY)
+	$(BIN)/python -m tests.image $(if $(ARCH),--arch $(ARCH))
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -48,6 +53,10 @@ pictures: $(READY)
 # dist/doorward_<version>_<arch>.deb; for another architecture: make deb ARCH=arm64
 deb: $(READY)
 	@$(BIN)/python -m release.deb $(if $(ARCH),--arch $(ARCH))
+
+# dist/doorward_<version>_<arch>.img.xz, as root; for a Raspberry Pi 3 or 4: make image ARCH=arm64
+image: $(READY)
+	@$(BIN)/python -m release.image $(if $(ARCH),--arch $(ARCH))
 
 # Needs `uv` on the path; the result is committed, so only a change of dependencies needs it.
 lock:

@@ -42,6 +42,8 @@ COPIED = {
     "systemd/doorward-sync.service": "usr/lib/systemd/system/doorward-sync.service",
     "systemd/doorward.sysusers": "usr/lib/sysusers.d/doorward.conf",
     "systemd/doorward.rules": "usr/lib/udev/rules.d/60-doorward.rules",
+    "systemd/host/watchdog.conf": "usr/share/doorward/host/watchdog.conf",
+    "systemd/host/journal.conf": "usr/share/doorward/host/journal.conf",
 }
 CONTROL = """\
 Package: doorward

@@ -63,6 +63,22 @@ def apply_(folders: tuple[Path, ...], root: Path) -> None:
 
 
 @provision.command()
+@_root
+def hostname(root: Path) -> None:
+    """Name this machine by its serial number, unless it has a name: doorward-<serial number>."""
+    from controller.cli.provision_machine import named
+    from controller.cli.provision_serial import name_by_serial
+
+    there = root / "etc/hostname"
+    if there.exists() and there.read_text().strip():
+        click.echo(plain(f"it is called {there.read_text().strip()} already"))
+        return
+    step = named(name_by_serial(root), root)
+    click.echo(plain(step.said))
+    _run(step.then, root)
+
+
+@provision.command()
 @click.argument("table", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True)
 @click.option(

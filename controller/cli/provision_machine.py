@@ -44,7 +44,7 @@ def problems(machine: Machine, root: Path) -> Iterator[str]:
 def steps(machine: Machine, root: Path) -> Iterator[Step]:
     """Do it. Raises OSError."""
     if machine.hostname:
-        yield _name(machine.hostname, root)
+        yield named(machine.hostname, root)
     if machine.timezone:
         yield _zone(machine.timezone, root)
     if machine.ssh_keys:
@@ -55,7 +55,8 @@ def steps(machine: Machine, root: Path) -> Iterator[Step]:
             yield _country(machine.wifi.country, root)
 
 
-def _name(name: str, root: Path) -> Step:
+def named(name: str, root: Path) -> Step:
+    """Also where `sudo` looks for it."""
     put(root / "etc/hostname", f"{name}\n", 0o644)
     hosts = root / "etc/hosts"
     lines = hosts.read_text().splitlines() if hosts.exists() else ["127.0.0.1\tlocalhost"]
