@@ -32,4 +32,5 @@ class Positions:
                 self._desk.write("DELETE FROM told_of WHERE target = ?", (row["target"],))
 
     def put(self, target: str, at: Position) -> None:
-        self._desk.write("INSERT OR REPLACE INTO told_of VALUES (?, ?, ?)", (target, *at))
+        query = "INSERT OR REPLACE INTO told_of(target, chain, seq) VALUES (?, ?, ?)"
+        self._desk.write(query, (target, *at))
