@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,7 @@ def test_after_a_breaking_migration_only_programs_that_know_it_may_use_the_file(
     assert schema_of(path) == Schema(3, 2)
     open_writer(path, CHANGED[:2]).close()
     open_reader(path, 2).close()
-    for refused in (lambda: open_writer(path, ONE), lambda: open_reader(path, 1)):
+    for refused in (partial(open_writer, path, ONE), partial(open_reader, path, 1)):
         with pytest.raises(StoreError, match="has schema 3, but this program knows only up to 1"):
             refused()
 
