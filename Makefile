@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet
 
-.PHONY: run demo test check format bench rig test-machine test-install deb lock clean
+.PHONY: run demo test check format bench rig test-machine test-install deb release lock clean
 
 run: $(READY)
 	@$(BIN)/doorward sandbox
@@ -44,6 +44,10 @@ rig: $(READY)
 # dist/doorward_<version>_<arch>.deb; for another architecture: make deb ARCH=arm64
 deb: $(READY)
 	@$(BIN)/python -m release.deb $(if $(ARCH),--arch $(ARCH))
+
+# The same, signed with the maintainers' private key: make release KEY=~/doorward.key
+release: deb
+	@$(BIN)/python -m release.sign --key $(KEY) dist/*.deb
 
 # Needs `uv` on the path; the result is committed, so only a change of dependencies needs it.
 lock:

@@ -45,6 +45,7 @@ COMMANDS = {
     "targets": "targets",
     "tokens": "tokens",
     "unlock": "doors",
+    "upgrade": "upgrade",
     "webhooks": "webhooks",
     "visitors": "visitors",
     "users": "users",
