@@ -116,8 +116,8 @@ class Begun:
             if self.way_back:
                 raise ReleaseError(
                     f"{release.version} changes {', '.join(lost)} such that "
-                    f"{self.dpkg.installed()} could not use it any more, so it could not be rolled back. To take it all the "
-                    "same, with a backup at hand: --no-way-back"
+                    f"{self.dpkg.installed()} could not use it any more, so it could not be rolled "
+                    "back. To take it all the same, with a backup at hand: --no-way-back"
                 )
         else:
             self.way_back = True

@@ -61,9 +61,10 @@ class Switch:
         state = replace(state, restart=False, seq=self.services.newest())
         self.place.put(state)
         if state.step is Step.SWITCH:
-            state = self._switch(state)
+            state = replace(self._switch(state), restart=False)
         if state.step is Step.BACK:
-            self._back(state)
+            state = replace(self._back(state), restart=False)
+        self.place.put(state)
 
     def _switch(self, state: State) -> State:
         """Install it; the old program goes on deciding meanwhile."""
@@ -127,7 +128,7 @@ class Switch:
         )
 
     def _restart(self, state: State) -> None:
-        """A service that did not run is left alone; at the machine's start all come by themselves."""
+        """What did not run is left alone; at the machine's start all come by themselves."""
         if state.restart:
             self.services.do("try-restart" if state.well is None else "restart", CONTROLLER)
 
@@ -179,7 +180,7 @@ class Switch:
         )
 
     def _next(self, state: State, step: Step, why: str = "") -> State:
-        state = replace(state, step=step, why=why or state.why)
+        state = replace(state, step=step, why=why or state.why, restart=True)
         self.place.put(state)
         return state
 

@@ -1,0 +1,393 @@
+"""`doorward upgrade`: what is refused before anything is changed, the switch, and the way back."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.cli.upgrade_before import keep
+from controller.cli.upgrade_health import worse
+from controller.cli.upgrade_place import Step
+from controller.cli.upgrade_release import KEYS, Wanted, on_sticks, taken
+from controller.cli.upgrade_switch import FAILED, OK, ROLLED_BACK
+from controller.cli.upgrade_try import migrate, no_way_back, tried
+from controller.errors import ReleaseError
+from controller.model import Kind
+from controller.store import Breaking, Schema, open_writer, schema_of
+from release.sign import new_key, secret_key, sign
+from tests.cut_site import Site
+from tests.cut_stories import at_work
+from tests.cut_upgrade import FILES
+from tests.halls import Hall
+from tests.torn import Recording
+from tests.upgrades import System, Told, begun, real_python, switching
+
+GONE = Path("/nowhere")
+OTHER = "riscv64"
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> System:
+    made = System(tmp_path)
+    made.installed("1.0")
+    made.place.folder.mkdir(parents=True)
+    return made
+
+
+def take(system: System, deb: Path, **wanted: Any) -> str:
+    return taken(deb, system.place, system.dpkg, Wanted(**wanted)).version
+
+
+class TestBefore:
+    def test_a_newer_signed_release_is_taken(self, system: System) -> None:
+        assert take(system, system.release("1.1", Depends="python3 (>= 3.11), bash | python3")) == (
+            "1.1"
+        )
+        assert system.there == "1.0"
+
+    @pytest.mark.parametrize(
+        ("version", "fields", "said"),
+        [
+            ("0.9", {}, "older than 1.0"),
+            ("1.0~rc1", {}, "older than 1.0"),
+            ("1.0", {}, "installed already.*--again"),
+            ("1.1", {"Architecture": OTHER}, f"it is for {OTHER}, and this machine is"),
+            (
+                "1.1",
+                {"Depends": "python3 (>= 3.11), python3 (<< 3.11)"},
+                r"needs python3 \(<< 3.11",
+            ),
+            ("1.1", {"Depends": "libmissing | libother (= 2)"}, "needs libmissing | libother"),
+            ("1.1", {"Package": "frontward"}, "is the package of 'frontward'"),
+        ],
+    )
+    def test_what_is_not_for_here_is_refused(
+        self, system: System, version: str, fields: dict[str, str], said: str
+    ) -> None:
+        with pytest.raises(ReleaseError, match=said):
+            take(system, system.release(version, **fields))
+        assert system.there == "1.0"
+
+    def test_the_same_version_is_taken_again_where_that_is_asked_for(self, system: System) -> None:
+        assert take(system, system.release("1.0"), again=True) == "1.0"
+        with pytest.raises(ReleaseError, match="older"):
+            take(system, system.release("0.9"), again=True)
+
+    def test_what_another_package_provides_counts(self, system: System) -> None:
+        fine = "python3-supported-min, python3-supported-min (>= 3.11)"
+        assert take(system, system.release("1.1", Depends=fine))
+        with pytest.raises(ReleaseError, match="needs python3-supported-min"):
+            take(system, system.release("1.2", Depends="python3-supported-min (>= 3.13)"))
+
+    def test_without_a_signature_nothing_is_even_opened(self, system: System) -> None:
+        with pytest.raises(ReleaseError, match="minisig cannot be read"):
+            take(system, system.deb("1.1"))
+
+    def test_a_changed_package_is_refused_by_its_own_name(self, system: System) -> None:
+        deb = system.release("1.1")
+        with deb.open("ab") as file:
+            file.write(b"!")
+        with pytest.raises(ReleaseError, match=r"doorward_1\.1_\w+\.deb is not what was signed"):
+            take(system, deb)
+
+    def test_who_has_no_key_is_told_what_to_do_and_can_trust_one_by_hand(
+        self, system: System, tmp_path: Path
+    ) -> None:
+        deb = system.deb("1.1")
+        new_key(tmp_path / "other.key", tmp_path / "other.pub")
+        sign(deb, secret_key(tmp_path / "other.key", str), 1.0)
+        with pytest.raises(ReleaseError, match="not trusted here"):
+            take(system, deb)
+        (system.root / KEYS / "ours.pub").unlink()
+        with pytest.raises(ReleaseError, match=r"built without one.*--key FILE\.pub"):
+            take(system, deb)
+        assert take(system, deb, keys=(tmp_path / "other.pub",)) == "1.1"
+
+    def test_a_file_that_is_not_there_or_no_package(self, system: System) -> None:
+        with pytest.raises(ReleaseError, match=r"nothing\.deb cannot be read .*stick"):
+            take(system, system.stick / "nothing.deb")
+        bad = system.stick / "bad.deb"
+        bad.write_text("no package")
+        sign(bad, secret_key(system.folder / "ours.key", str), 1.0)
+        with pytest.raises(ReleaseError, match="dpkg-deb"):
+            take(system, bad)
+
+    def test_sticks_are_looked_through(self, system: System) -> None:
+        names = [system.release("1.1").name, system.release("0.9").name, system.deb("1.2").name]
+        found = {
+            each.path.name: each.standing for each in on_sticks(system.place, system.dpkg, Wanted())
+        }
+        assert found[names[0]].startswith("newer than 1.0, signed by ")
+        assert "older than 1.0" in found[names[1]]
+        assert found[names[2]].startswith("no: ")
+        assert "minisig is missing" in found[names[2]]
+
+
+class TestBeside:
+    """The new release's own code on copies."""
+
+    def try_out(self, system: System, python: str, data: Path = GONE, config: Path = GONE) -> Any:
+        deb = system.release("1.1", python=python)
+        release = taken(deb, system.place, system.dpkg, Wanted())
+        return tried(system.place, system.dpkg, release, config, data, lambda _: None)
+
+    def test_copies_are_migrated_by_the_new_program_and_the_configuration_is_read(
+        self, system: System, tmp_path: Path
+    ) -> None:
+        (tmp_path / "site").mkdir()
+        site = Site(tmp_path / "site")
+        at_work(site, Recording())
+        before = {name: (site.data / name).read_bytes() for name in FILES}
+        example = tmp_path / "doorward.toml"
+        example.write_text(site.config.path.read_text().partition("[platforms")[0])
+        found = self.try_out(system, real_python(), site.data, example)
+        assert found.files == {n: schema_of(site.data / n) for n in FILES}
+        assert no_way_back(found) == []
+        assert {name: (site.data / name).read_bytes() for name in FILES} == before
+
+    @pytest.mark.parametrize(
+        ("python", "said"),
+        [
+            ("echo it breaks >&2; exit 3", "fails at `upgrade --migrate .*: it breaks"),
+            ("exit 3", "exit code 3"),
+            ("echo so what", "does not say what it did: 'so what"),
+            ('echo "[]"', "does not say what it did"),
+            (
+                'case "$*" in *check*) echo no key y >&2; exit 3;; esac; echo \'{"version": "1", '
+                '"files": {}}\'',
+                "fails at `--config .* config check --json`: no key y",
+            ),
+        ],
+    )
+    def test_whatever_goes_wrong_is_said_and_nothing_is_changed(
+        self, system: System, tmp_path: Path, python: str, said: str
+    ) -> None:
+        config = tmp_path / "doorward.toml"
+        config.touch()
+        with pytest.raises(ReleaseError, match=said):
+            self.try_out(system, python, config=config)
+        assert system.there == "1.0"
+
+    def test_files_that_this_program_could_not_use_any_more_are_named(self, system: System) -> None:
+        newer = '{"version": "2", "files": {"cache.db": {"version": 9, "lowest": 9}, "journal.db": '
+        python = f'echo \'{newer} {{"version": 9, "lowest": 1}}}}}}\''
+        assert no_way_back(self.try_out(system, python)) == ["cache.db"]
+
+    def test_a_damaged_database_is_mended_first(self, system: System, tmp_path: Path) -> None:
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data/desk.db").write_bytes(b"junk" * 5000)
+        with pytest.raises(ReleaseError, match=r"desk\.db cannot be read.*mend that first"):
+            self.try_out(system, "exit 0", tmp_path / "data")
+
+    def test_what_has_no_room_is_not_begun(self, system: System) -> None:
+        deb = system.release("1.1")
+        release = taken(deb, system.place, system.dpkg, Wanted())
+        huge = type(release)(
+            **{f: getattr(release, f) for f in release.__slots__} | {"size": 1 << 60}
+        )
+        with pytest.raises(ReleaseError, match="too little room: .* MiB more are needed"):
+            tried(system.place, system.dpkg, huge, GONE, GONE, lambda _: None)
+
+    def test_what_a_release_tells_of_its_files(self, tmp_path: Path) -> None:
+        cache = FILES["cache.db"][0]
+        open_writer(tmp_path / "cache.db", cache).close()
+        assert migrate(tmp_path)["files"] == {"cache.db": {"version": len(cache), "lowest": 1}}
+        open_writer(tmp_path / "inbox.db", (*FILES["inbox.db"][0], Breaking(["CREATE TABLE x(y)"])))
+        assert schema_of(tmp_path / "inbox.db") == Schema(len(FILES["inbox.db"][0]) + 1, 3)
+
+
+class TestSwitch:
+    def switched(self, system: System, version: str, services: Told, **more: Any) -> int:
+        begun(system, system.deb(version), services, **more)
+        code = switching(system, services).go_on()
+        assert system.place.state() is None
+        assert not system.place.hold.exists()
+        assert not system.place.before.exists(), "nothing is left"
+        return code
+
+    def test_a_good_release_is_in_force(self, system: System) -> None:
+        services = Told(system)
+        assert self.switched(system, "1.1", services) == OK
+        assert (system.there, services.running, services.sync) == ("1.1", "1.1", True)
+        assert services.held_while_watched, "sync waits until the doors are well"
+        kind, author, detail = services.noted[-1]
+        assert (kind, author, detail["from"], detail["to"]) == (Kind.UPGRADED, "anna", "1.0", "1.1")
+        assert (system.place.folder / "doorward_1.0.deb").exists(), "the old one stays at hand"
+
+    @pytest.mark.parametrize(
+        "version", ["1.1+dead", "1.1+sick", "1.1+again", "1.1+dumb", "1.1+lock"]
+    )
+    def test_a_release_that_does_not_hold_is_rolled_back(
+        self, system: System, version: str
+    ) -> None:
+        services = Told(system)
+        services.unwell = {"1.1+sick": {"main": "no answer"}, "1.1+lock": {"lock": "gone"}}
+        services.again, services.sync_dumb = {"1.1+again": 9}, "1.1+dumb"
+        assert self.switched(system, version, services) == ROLLED_BACK
+        assert (system.there, services.running, services.sync) == ("1.0", "1.0", True)
+        kind, _, detail = services.noted[-1]
+        assert kind is Kind.ROLLED_BACK
+        assert detail["why"]
+        result = system.place.result()
+        assert result
+        assert "1.0 is in force again, and the doors are well" in result["said"]
+
+    def test_what_was_lost_before_need_not_be_there_now(self, system: System) -> None:
+        services = Told(system)
+        services.unwell = {"1.0": {"main": "off"}, "1.1": {"main": "off"}}
+        assert self.switched(system, "1.1", services) == OK
+
+    def test_a_package_that_cannot_be_installed_is_rolled_back(self, system: System) -> None:
+        services = Told(system)
+        begun(system, system.deb("1.1"), services)
+        system.place.deb.write_bytes(b"no package any more")
+        assert switching(system, services).go_on() == ROLLED_BACK
+        assert (system.there, services.running) == ("1.0", "1.0")
+
+    def test_where_there_is_no_way_back_the_new_one_stays(self, system: System) -> None:
+        services = Told(system)
+        assert self.switched(system, "1.1+dead", services, way_back=False) == FAILED
+        assert system.there == "1.1+dead"
+        result = system.place.result()
+        assert result
+        assert "files-before" in result["said"]
+
+    def test_doors_that_did_not_answer_before_are_not_waited_for(self, system: System) -> None:
+        services = Told(system)
+        services.running = "dead"
+        begun(system, system.deb("1.1"), services)
+        assert switching(system, services).go_on() == OK
+        assert system.there == "1.1"
+
+    def test_a_service_that_did_not_run_is_not_started(self, system: System) -> None:
+        services = Told(system)
+        services.sync = False
+        assert self.switched(system, "1.1", services) == OK
+        assert not services.sync
+
+    @pytest.mark.parametrize("version", ["1.1", "1.1+dead"])
+    def test_whenever_the_power_goes_the_next_start_brings_it_to_its_end(
+        self, system: System, version: str
+    ) -> None:
+        new, cuts = system.deb(version), 0
+        while True:
+            system.dpkg.install(system.stick / f"doorward_1.0_{system.dpkg.architecture()}.deb", {})
+            power = Power(after=cuts)
+            services = Told(system, power.used)
+            services.running = system.there
+            begun(system, new, services)
+            try:
+                code = switching(system, services).go_on()
+            except PowerCut:
+                power.after = 1000
+                services.boot()
+                switching(system, services).repair()
+                services.boot()
+                code = switching(system, services).go_on()
+            assert code == (ROLLED_BACK if "dead" in version else OK)
+            assert services.running == system.there == ("1.0" if "dead" in version else "1.1")
+            assert services.sync
+            assert system.place.state() is None
+            if power.used_up < cuts:
+                break
+            cuts += 1
+        assert cuts > 3
+
+    def test_a_cut_in_the_middle_of_dpkg_is_repaired(self, system: System) -> None:
+        """Half a package is on the disk, and dpkg's records say so."""
+        services = Told(system)
+        begun(system, system.deb("1.1"), services)
+        half = system.root / "usr/lib/doorward/version.dpkg-new"
+        half.write_text("hal")
+        status = (system.dpkg.admin / "status").read_text()
+        broken = status.replace("Status: install ok installed\nPriority", "").replace(
+            "Package: doorward\nStatus: install ok installed",
+            "Package: doorward\nStatus: install reinstreq half-installed",
+        )
+        assert broken != status
+        (system.dpkg.admin / "status").write_text(broken)
+        switching(system, services).repair()
+        services.boot()
+        assert switching(system, services).go_on() == OK
+        assert system.there == "1.1"
+        assert not half.exists()
+
+
+class PowerCut(Exception):
+    """Nothing after this is done."""
+
+
+class Power:
+    """Goes with the use after so many."""
+
+    def __init__(self, after: int) -> None:
+        self.after, self.used_up = after, 0
+
+    def used(self) -> None:
+        if self.used_up == self.after:
+            raise PowerCut
+        self.used_up += 1
+
+
+def test_the_package_that_is_kept_is_the_one_that_is_installed(system: System) -> None:
+    keep(system.place, system.dpkg)
+    (system.root / "usr/lib/doorward/version").write_text("broken")
+    assert system.dpkg.install(system.place.old_deb, {}) == ""
+    assert system.there == "1.0"
+    assert (system.root / "usr/lib/doorward/link").readlink() == Path("version")
+    assert system.dpkg.installed() == "1.0"
+    assert os.access(system.root / "usr/lib/doorward/bin/python3", os.X_OK)
+
+
+def test_only_one_upgrade_at_a_time(system: System) -> None:
+    busy = pytest.raises(ReleaseError, match="another upgrade is under way")
+    with system.place.alone(), busy, system.place.alone():
+        pass
+    with system.place.alone():
+        assert system.place.folder.stat().st_mode & 0o777 == 0o700
+
+
+def status(**more: Any) -> dict[str, Any]:
+    door = {"id": "front", "works": True, "unwell": {}, **more}
+    return {"version": "2", "doors": [door], "journal": {"failing": "", "lost": 0}}
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (None, "does not answer"),
+        (status() | {"version": "1"}, "is 1 and not 2"),
+        (status(works=False, unwell={"door": "no lock"}), "front does not work: no lock"),
+        (status(unwell={"main": "silent"}), "front: main: silent"),
+        (status() | {"doors": []}, "front does not work: it is gone"),
+        (status() | {"journal": {"failing": "full", "lost": 0}}, "cannot be written: full"),
+        (status() | {"journal": {"failing": "", "lost": 2}}, "2 events were lost"),
+        (status(id="back"), "front does not work"),
+    ],
+)
+def test_what_is_worse_than_before(now: dict[str, Any] | None, said: str) -> None:
+    (found,) = worse({"front": []}, now, "2")
+    assert said in found
+
+
+def test_what_is_no_worse_than_before() -> None:
+    assert worse({"front": ["main"]}, status(unwell={"main": "silent"}), "2") == []
+    assert worse({}, status(works=False), "") == []
+
+
+def test_steps_are_written_as_they_are_read(system: System) -> None:
+    services = Told(system)
+    begun(system, system.deb("1.1"), services, step=Step.BACK, measured={"rollback_s": 1.5})
+    state = system.place.state()
+    assert state
+    assert (state.step, state.measured, state.well) == (
+        Step.BACK,
+        {"rollback_s": 1.5},
+        {"front": []},
+    )
+
+
+def nobody() -> bool:
+    return os.geteuid() != 0
