@@ -1,7 +1,6 @@
 """`doorward upgrade`: what is refused before anything is changed, the switch, and the way back."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,8 @@ from release.sign import new_key, secret_key, sign
 from tests.cut_site import Site
 from tests.cut_stories import at_work
 from tests.cut_upgrade import FILES
-from tests.halls import Hall
 from tests.torn import Recording
-from tests.upgrades import System, Told, begun, real_python, switching
+from tests.upgrades import MIGRATES, System, Told, begun, real_python, switching
 
 GONE = Path("/nowhere")
 OTHER = "riscv64"
@@ -155,8 +153,7 @@ class TestBeside:
             ("echo so what", "does not say what it did: 'so what"),
             ('echo "[]"', "does not say what it did"),
             (
-                'case "$*" in *check*) echo no key y >&2; exit 3;; esac; echo \'{"version": "1", '
-                '"files": {}}\'',
+                f"case \"$*\" in *check*) echo no key y >&2; exit 3;; esac; echo '{MIGRATES % 1}'",
                 "fails at `--config .* config check --json`: no key y",
             ),
         ],
@@ -187,7 +184,7 @@ class TestBeside:
         huge = type(release)(
             **{f: getattr(release, f) for f in release.__slots__} | {"size": 1 << 60}
         )
-        with pytest.raises(ReleaseError, match="too little room: .* MiB more are needed"):
+        with pytest.raises(ReleaseError, match=r"too little room: .* MiB more are needed"):
             tried(system.place, system.dpkg, huge, GONE, GONE, lambda _: None)
 
     def test_what_a_release_tells_of_its_files(self, tmp_path: Path) -> None:
@@ -387,7 +384,3 @@ def test_steps_are_written_as_they_are_read(system: System) -> None:
         {"rollback_s": 1.5},
         {"front": []},
     )
-
-
-def nobody() -> bool:
-    return os.geteuid() != 0

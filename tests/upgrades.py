@@ -183,4 +183,4 @@ def real_python() -> str:
 def _write(path: Path, text: str, mode: int = 0o644) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
-    os.chmod(path, mode)
+    path.chmod(mode)
