@@ -106,7 +106,7 @@ def relabelled(package: Path, newer: str, change: Callable[[Path], object] | Non
     if change:
         change(tree)
     made = package.with_name(package.name.replace(version(), newer))
-    _run("dpkg-deb", "--root-owner-group", "-Zgzip", "--build", tree, made)
+    _run("dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", tree, made)
     return made
 
 

@@ -1,12 +1,16 @@
 """`doorward upgrade`: what is refused before anything is changed, the switch, and the way back."""
 
 import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from controller.cli.upgrade_before import keep
+from controller.cli.upgrade_begin import Begun
 from controller.cli.upgrade_health import worse
 from controller.cli.upgrade_place import Step
 from controller.cli.upgrade_release import KEYS, Wanted, on_sticks, taken
@@ -384,3 +388,62 @@ def test_steps_are_written_as_they_are_read(system: System) -> None:
         {"rollback_s": 1.5},
         {"front": []},
     )
+
+
+class TestTheCommand:
+    """What comes before the switch, as one."""
+
+    def begun(self, system: System, *, way_back: bool = True) -> tuple[Begun, list[str]]:
+        said: list[str] = []
+        return Begun(Wanted(), 60.0, way_back, said.append, system.place, system.dpkg), said
+
+    def test_a_check_says_what_would_be_and_leaves_nothing(self, system: System) -> None:
+        asked, said = self.begun(system)
+        asked.check(system.release("1.1"))
+        assert "1.1, signed by" in said[0]
+        assert said[-1].startswith("1.1 could be taken; nothing was changed")
+        with pytest.raises(ReleaseError, match="older"):
+            asked.check(system.release("0.9"))
+        assert list(system.place.folder.iterdir()) == []
+        assert system.there == "1.0"
+
+    def test_what_could_not_be_rolled_back_has_to_be_asked_for(self, system: System) -> None:
+        schema = '{"version": 9, "lowest": 9}'
+        told = f'echo \'{{"version": "1.1", "files": {{"cache.db": {schema}}}}}\''
+        deb = system.release("1.1", python=told)
+        with pytest.raises(ReleaseError, match=r"changes cache\.db such that 1\.0 .*--no-way-back"):
+            self.begun(system)[0].check(deb)
+        asked, _ = self.begun(system, way_back=False)
+        asked.check(deb)
+        assert not asked.way_back
+        asked, _ = self.begun(system, way_back=False)
+        asked.check(system.release("1.2"))
+        assert asked.way_back, "there is one, so it is kept"
+
+    def test_nothing_is_begun_while_another_is_under_way(self, system: System) -> None:
+        begun(system, system.deb("1.1"), Told(system))
+        with pytest.raises(ReleaseError, match=r"under way, or was cut off.*--go-on"):
+            self.begun(system)[0].check(system.release("1.2"))
+        assert system.place.state(), "that one is left alone"
+
+    def test_what_the_unit_says_is_repeated_until_its_end(self, system: System) -> None:
+        asked, said = self.begun(system)
+        system.place.say("installed")
+        system.place.end({"exit": 12, "said": "rolled back"})
+        assert asked.follow(threading.Event()) == {"exit": 12, "said": "rolled back"}
+        assert said == ["installed"]
+
+    def test_who_is_not_root_is_told_so(self) -> None:
+        script = (
+            "import os, sys, controller.cli.upgrade\n"
+            "from controller.cli.group import main\n"
+            "os.getuid() or os.setuid(65534)\n"
+            "sys.argv = ['doorward', 'upgrade', 'x.deb']\n"
+            "main()"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 11
+        assert "only root can upgrade" in done.stderr
+        assert "sudo doorward upgrade" in done.stderr

@@ -1,6 +1,5 @@
 """A small system to upgrade: real packages, real dpkg, real databases; the services are told of."""
 
-import os
 import shutil
 import subprocess
 import sys

@@ -73,9 +73,13 @@ class Dpkg:
         return {"control": lines.strip() + "\n", **scripts}
 
     def install(self, deb: Path, environment: Mapping[str, str]) -> str:
-        """First what a power cut left half done. Whoever else installs just now is waited for."""
-        self._changed(environment, "--configure", "-a")
-        return self._changed(environment, "--install", deb)
+        """First what a power cut left half done. What others do after it is left to `finish`."""
+        self._changed(environment, "--no-triggers", "--configure", "-a")
+        return self._changed(environment, "--no-triggers", "--install", deb)
+
+    def finish(self) -> str:
+        """What takes its time and no door waits for: triggers, such as an index of manuals."""
+        return self._changed(DRIVEN, "--configure", "-a")
 
     @property
     def admin(self) -> Path:

@@ -92,6 +92,7 @@ class Switch:
             self._next(state, Step.BACK, why) if state.way_back else self._left(state, why)
             return
         self._note(Kind.UPGRADED, state)
+        self.dpkg.finish()
         self.place.keep_old(state.old)
         self._end(state, OK, f"{state.new} is in force, and the doors are well")
 
@@ -115,9 +116,10 @@ class Switch:
         seen = watch.doors(0, state.seq) if state.well is not None else Seen("")
         took = self.clock.monotonic() - began + state.measured.get("reinstall_s", 0.0)
         state = self._measured(state, rollback_s=round(took, 1))
-        self.compile()
         why = seen.why or self._sync_begun(state, watch)
         self._note(Kind.ROLLED_BACK, state)
+        self.dpkg.finish()
+        self.compile()
         if why:
             said = f"{state.old} is in force again, but: {why}; see doorward status"
             self._end(state, FAILED, f"rolled back ({state.why}); {said}")
@@ -155,7 +157,6 @@ class Switch:
             if not _LOCKED.search(why):
                 break
             self.pause.wait(_BETWEEN)
-        self.place.sync_tree()
         return why
 
     def _left(self, state: State, why: str) -> None:

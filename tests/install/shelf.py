@@ -21,7 +21,7 @@ MIGRATIONS = (*MIGRATIONS, ("ALTER TABLE event ADD COLUMN later TEXT NOT NULL DE
 """
 _SOUR = """
 import os as _os
-_end = threading.Timer(8.0, lambda: _os._exit(1))
+_end = threading.Timer(12.0, lambda: _os._exit(1))
 _end.daemon = True
 _end.start()
 """
