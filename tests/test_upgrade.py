@@ -235,6 +235,18 @@ class TestSwitch:
         assert result
         assert "1.0 is in force again, and the doors are well" in result["said"]
 
+    @pytest.mark.parametrize("lends_not", ["", "no room in /run"])
+    def test_the_doors_need_not_wait_for_dpkg_on_the_way_back(
+        self, system: System, lends_not: str
+    ) -> None:
+        services = Told(system)
+        services.lends_not = lends_not
+        assert self.switched(system, "1.1+dead", services) == ROLLED_BACK
+        result = system.place.result()
+        assert result
+        assert ("rollback_s" in result) is (not lends_not)
+        assert services.running == system.there == "1.0"
+
     def test_what_was_lost_before_need_not_be_there_now(self, system: System) -> None:
         services = Told(system)
         services.unwell = {"1.0": {"main": "off"}, "1.1": {"main": "off"}}

@@ -92,10 +92,11 @@ class Told:
         self.again: dict[str, int] = {}  # version → so many looks until it was started again
         self.sync_dumb = ""  # a version whose syncd does not answer
         self.held_while_watched = True
+        self.lends_not, self._lent = "", ""
 
     def boot(self) -> None:
         """The machine starts, and with it what is installed."""
-        self.running, self.pid = self._system.there, self.pid + 1
+        self.running, self.pid, self._lent = self._system.there, self.pid + 1, ""
         self.sync = not self._system.place.hold.exists()
 
     def status(self) -> dict[str, Any] | None:
@@ -127,8 +128,16 @@ class Told:
         if unit == SYNC:
             self.sync = verb != "stop" and not self._system.place.hold.exists()
         elif verb in ("restart", "try-restart"):
-            self.running, self.pid = self._system.there, self.pid + 1
+            self.running, self.pid = self._lent or self._system.there, self.pid + 1
         return ""
+
+    def lend(self, program: Path) -> str:
+        self._cut()
+        self._lent = (program / "version").read_text()
+        return self.lends_not
+
+    def take_back(self) -> None:
+        self._lent = ""
 
     def note(self, kind: Kind, author: str, detail: Mapping[str, object]) -> bool:
         self._cut()

@@ -15,7 +15,8 @@ from controller.cli.programs import ran
 from controller.errors import ReleaseError
 
 FOLDER = "var/lib/doorward-upgrade"
-PYTHON = "usr/lib/doorward/bin/python3"
+PROGRAM = "usr/lib/doorward"
+PYTHON = f"{PROGRAM}/bin/python3"
 _GO_ON = """\
 #!/bin/sh
 exec {python} -I -B -m controller.cli upgrade --go-on "$@"

@@ -13,6 +13,8 @@ from controller.journal_read import JournalReader
 from controller.model import Kind
 
 CONTROLLER, SYNC = "doorward-controller.service", "doorward-sync.service"
+_LENT = Path(f"/run/systemd/system/{CONTROLLER}.d/doorward-upgrade.conf")
+_PROGRAM = "/usr/lib/doorward"
 _ANSWERS = 5.0  # seconds
 _ENDS = 150.0  # seconds; longer than either unit takes to start or stop
 
@@ -25,6 +27,8 @@ class Services(Protocol):
     def active(self, unit: str) -> bool: ...
     def restarts(self, unit: str) -> int: ...
     def do(self, verb: str, unit: str) -> str: ...
+    def lend(self, program: Path) -> str: ...
+    def take_back(self) -> None: ...
     def note(self, kind: Kind, author: str, detail: Mapping[str, object]) -> bool: ...
     def newest(self) -> int: ...
     def starts(self, after: int) -> int: ...
@@ -54,6 +58,24 @@ class RealServices:
     def do(self, verb: str, unit: str) -> str:
         """ "" or why it failed."""
         return ran(("systemctl", verb, unit), within=_ENDS).why
+
+    def lend(self, program: Path) -> str:
+        """From its next start on the controller sees that folder as its own; "" or why not.
+
+        Not longer than the machine runs.
+        """
+        try:
+            _LENT.parent.mkdir(parents=True, exist_ok=True)
+            _LENT.write_text(f"[Service]\nBindReadOnlyPaths={program}:{_PROGRAM}\n")
+        except OSError as error:
+            return str(error)
+        return ran(("systemctl", "daemon-reload")).why
+
+    def take_back(self) -> None:
+        """From its next start on it sees what is installed."""
+        if _LENT.exists():
+            _LENT.unlink()
+            ran(("systemctl", "daemon-reload"))
 
     def note(self, kind: Kind, author: str, detail: Mapping[str, object]) -> bool:
         """Have it in the journal; False if nobody takes it."""

@@ -8,12 +8,13 @@ are well.
 import re
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from controller.cli.upgrade_dpkg import BACK, DRIVEN, Dpkg
-from controller.cli.upgrade_place import Place, State, Step
+from controller.cli.upgrade_place import PROGRAM, Place, State, Step
 from controller.cli.upgrade_services import CONTROLLER, SYNC, Services
 from controller.cli.upgrade_watch import Seen, Watch
 from controller.errors import ReleaseError
@@ -92,33 +93,42 @@ class Switch:
             self._next(state, Step.BACK, why) if state.way_back else self._left(state, why)
             return
         self._note(Kind.UPGRADED, state)
-        self.dpkg.finish()
+        self._finish(state)
         self.place.keep_old(state.old)
         self._end(state, OK, f"{state.new} is in force, and the doors are well")
 
     def _back(self, state: State) -> State:
+        """The program of before opens the doors from beside, and is installed meanwhile."""
         self._say(f"going back to {state.old}")
-        began = self.clock.monotonic()
         self.place.hold_sync()
         if state.restart:
             self.services.do("stop", SYNC)
+            state = self._lent(state)
         if why := self._installed(self.place.old_deb, BACK, state):
             self._say(f"{state.old} cannot be installed again: {why}")
             self._stuck(state, why)
-            return state
-        state = self._measured(state, reinstall_s=round(self.clock.monotonic() - began, 1))
         return self._next(state, Step.RETURN)
 
-    def _return(self, state: State) -> None:
+    def _lent(self, state: State) -> State:
+        """Doors need not wait for dpkg."""
         began = self.clock.monotonic()
+        if state.well is None or self.services.lend(self.place.before / PROGRAM):
+            return state
+        self.services.do("restart", CONTROLLER)
+        if self._watching(state, "").doors(0, state.seq).why:
+            return state
+        took = round(self.clock.monotonic() - began, 1)
+        self._say(f"the doors decide again, after {took} s, by {state.old} from beside")
+        return self._measured(state, rollback_s=took)
+
+    def _return(self, state: State) -> None:
+        self.services.take_back()
         self._restart(state)
         watch = self._watching(state, "")
         seen = watch.doors(0, state.seq) if state.well is not None else Seen("")
-        took = self.clock.monotonic() - began + state.measured.get("reinstall_s", 0.0)
-        state = self._measured(state, rollback_s=round(took, 1))
         why = seen.why or self._sync_begun(state, watch)
         self._note(Kind.ROLLED_BACK, state)
-        self.dpkg.finish()
+        self._finish(state)
         self.compile()
         if why:
             said = f"{state.old} is in force again, but: {why}; see doorward status"
@@ -129,11 +139,6 @@ class Switch:
             state, ROLLED_BACK, f"rolled back: {state.why}. {state.old} is in force again, {well}"
         )
 
-    def _restart(self, state: State) -> None:
-        """What did not run is left alone; at the machine's start all come by themselves."""
-        if state.restart:
-            self.services.do("try-restart" if state.well is None else "restart", CONTROLLER)
-
     def _sync_begun(self, state: State, watch: Watch) -> str:
         """Why it does not run as before, ""."""
         self.place.release_sync()
@@ -141,6 +146,11 @@ class Switch:
             return ""
         self.services.do("start", SYNC)
         return watch.sync()
+
+    def _restart(self, state: State) -> None:
+        """What did not run is left alone; at the machine's start all come by themselves."""
+        if state.restart:
+            self.services.do("try-restart" if state.well is None else "restart", CONTROLLER)
 
     def _watching(self, state: State, version: str) -> Watch:
         return Watch(self.services, self.clock, state.well or {}, version, self.pause)
@@ -198,10 +208,25 @@ class Switch:
             self._say("the journal did not take a note of it")
 
     def _end(self, state: State, code: int, said: str) -> None:
-        if state.read_only and (why := self.place.make_read_only()):
-            self._say(f"the root file system is read-only again from the next start on: {why}")
         self._say(said)
         self.place.end({"exit": code, "said": said, **state.measured})
+        if state.read_only:
+            self._read_only_again()
+
+    def _read_only_again(self) -> None:
+        """Once nobody has a file open that was replaced, such as whoever asked for the upgrade."""
+        for _ in range(_TRIES):
+            if not (why := self.place.make_read_only()):
+                return
+            self.pause.wait(_BETWEEN)
+        self.tell(f"the root file system is read-only again from the next start on: {why}")
+
+    def _finish(self, state: State) -> None:
+        """What no door waits for."""
+        with suppress(ReleaseError):
+            if state.read_only:
+                self.place.make_writable()
+            self.dpkg.finish()
 
     def _say(self, line: str) -> None:
         self.place.say(line)
