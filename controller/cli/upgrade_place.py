@@ -99,11 +99,12 @@ class Place:
 
     def end(self, result: dict[str, Any]) -> None:
         """No upgrade is under way any more; what was only needed for it goes."""
-        durably(self._result, json.dumps(result))
         self.release_sync()
         self._state.unlink(missing_ok=True)
         _synced(self.folder)
         self.clear()
+        # Last, for whoever waits for it may begin the next one.
+        durably(self._result, json.dumps(result))
 
     def result(self) -> dict[str, Any] | None:
         """Of the last one; None while there is none, or another is under way."""
