@@ -12,19 +12,16 @@ import pytest
 from controller.cli.upgrade_before import keep
 from controller.cli.upgrade_begin import Begun
 from controller.cli.upgrade_health import worse
-from controller.cli.upgrade_place import Step
 from controller.cli.upgrade_release import KEYS, Wanted, on_sticks, taken
-from controller.cli.upgrade_switch import FAILED, OK, ROLLED_BACK
 from controller.cli.upgrade_try import migrate, no_way_back, tried
 from controller.errors import ReleaseError
-from controller.model import Kind
 from controller.store import Breaking, Schema, open_writer, schema_of
 from release.sign import new_key, secret_key, sign
 from tests.cut_site import Site
 from tests.cut_stories import at_work
 from tests.cut_upgrade import FILES
 from tests.torn import Recording
-from tests.upgrades import MIGRATES, System, Told, begun, real_python, switching
+from tests.upgrades import MIGRATES, System, Told, begun, real_python
 
 GONE = Path("/nowhere")
 OTHER = "riscv64"
@@ -199,151 +196,6 @@ class TestBeside:
         assert schema_of(tmp_path / "inbox.db") == Schema(len(FILES["inbox.db"][0]) + 1, 3)
 
 
-class TestSwitch:
-    def switched(self, system: System, version: str, services: Told, **more: Any) -> int:
-        begun(system, system.deb(version), services, **more)
-        code = switching(system, services).go_on()
-        assert system.place.state() is None
-        assert not system.place.hold.exists()
-        assert not system.place.before.exists(), "nothing is left"
-        return code
-
-    def test_a_good_release_is_in_force(self, system: System) -> None:
-        services = Told(system)
-        assert self.switched(system, "1.1", services) == OK
-        assert (system.there, services.running, services.sync) == ("1.1", "1.1", True)
-        assert services.held_while_watched, "sync waits until the doors are well"
-        kind, author, detail = services.noted[-1]
-        assert (kind, author, detail["from"], detail["to"]) == (Kind.UPGRADED, "anna", "1.0", "1.1")
-        assert (system.place.folder / "doorward_1.0.deb").exists(), "the old one stays at hand"
-
-    @pytest.mark.parametrize(
-        "version", ["1.1+dead", "1.1+sick", "1.1+again", "1.1+dumb", "1.1+lock"]
-    )
-    def test_a_release_that_does_not_hold_is_rolled_back(
-        self, system: System, version: str
-    ) -> None:
-        services = Told(system)
-        services.unwell = {"1.1+sick": {"main": "no answer"}, "1.1+lock": {"lock": "gone"}}
-        services.again, services.sync_dumb = {"1.1+again": 9}, "1.1+dumb"
-        assert self.switched(system, version, services) == ROLLED_BACK
-        assert (system.there, services.running, services.sync) == ("1.0", "1.0", True)
-        kind, _, detail = services.noted[-1]
-        assert kind is Kind.ROLLED_BACK
-        assert detail["why"]
-        result = system.place.result()
-        assert result
-        assert "1.0 is in force again, and the doors are well" in result["said"]
-
-    @pytest.mark.parametrize("lends_not", ["", "no room in /run"])
-    def test_the_doors_need_not_wait_for_dpkg_on_the_way_back(
-        self, system: System, lends_not: str
-    ) -> None:
-        services = Told(system)
-        services.lends_not = lends_not
-        assert self.switched(system, "1.1+dead", services) == ROLLED_BACK
-        result = system.place.result()
-        assert result
-        assert ("rollback_s" in result) is (not lends_not)
-        assert services.running == system.there == "1.0"
-
-    def test_what_was_lost_before_need_not_be_there_now(self, system: System) -> None:
-        services = Told(system)
-        services.unwell = {"1.0": {"main": "off"}, "1.1": {"main": "off"}}
-        assert self.switched(system, "1.1", services) == OK
-
-    def test_a_package_that_cannot_be_installed_is_rolled_back(self, system: System) -> None:
-        services = Told(system)
-        begun(system, system.deb("1.1"), services)
-        system.place.deb.write_bytes(b"no package any more")
-        assert switching(system, services).go_on() == ROLLED_BACK
-        assert (system.there, services.running) == ("1.0", "1.0")
-
-    def test_where_there_is_no_way_back_the_new_one_stays(self, system: System) -> None:
-        services = Told(system)
-        assert self.switched(system, "1.1+dead", services, way_back=False) == FAILED
-        assert system.there == "1.1+dead"
-        result = system.place.result()
-        assert result
-        assert "files-before" in result["said"]
-
-    def test_doors_that_did_not_answer_before_are_not_waited_for(self, system: System) -> None:
-        services = Told(system)
-        services.running = "dead"
-        begun(system, system.deb("1.1"), services)
-        assert switching(system, services).go_on() == OK
-        assert system.there == "1.1"
-
-    def test_a_service_that_did_not_run_is_not_started(self, system: System) -> None:
-        services = Told(system)
-        services.sync = False
-        assert self.switched(system, "1.1", services) == OK
-        assert not services.sync
-
-    @pytest.mark.parametrize("version", ["1.1", "1.1+dead"])
-    def test_whenever_the_power_goes_the_next_start_brings_it_to_its_end(
-        self, system: System, version: str
-    ) -> None:
-        new, cuts = system.deb(version), 0
-        while True:
-            system.dpkg.install(system.stick / f"doorward_1.0_{system.dpkg.architecture()}.deb", {})
-            power = Power(after=cuts)
-            services = Told(system, power.used)
-            services.running = system.there
-            begun(system, new, services)
-            try:
-                code = switching(system, services).go_on()
-            except PowerCut:
-                power.after = 1000
-                services.boot()
-                switching(system, services).repair()
-                services.boot()
-                code = switching(system, services).go_on()
-            assert code == (ROLLED_BACK if "dead" in version else OK)
-            assert services.running == system.there == ("1.0" if "dead" in version else "1.1")
-            assert services.sync
-            assert system.place.state() is None
-            if power.used_up < cuts:
-                break
-            cuts += 1
-        assert cuts > 3
-
-    def test_a_cut_in_the_middle_of_dpkg_is_repaired(self, system: System) -> None:
-        """Half a package is on the disk, and dpkg's records say so."""
-        services = Told(system)
-        begun(system, system.deb("1.1"), services)
-        half = system.root / "usr/lib/doorward/version.dpkg-new"
-        half.write_text("hal")
-        status = (system.dpkg.admin / "status").read_text()
-        broken = status.replace("Status: install ok installed\nPriority", "").replace(
-            "Package: doorward\nStatus: install ok installed",
-            "Package: doorward\nStatus: install reinstreq half-installed",
-        )
-        assert broken != status
-        (system.dpkg.admin / "status").write_text(broken)
-        switching(system, services).repair()
-        services.boot()
-        assert switching(system, services).go_on() == OK
-        assert system.there == "1.1"
-        assert not half.exists()
-
-
-class PowerCut(Exception):
-    """Nothing after this is done."""
-
-
-class Power:
-    """Goes with the use after so many."""
-
-    def __init__(self, after: int) -> None:
-        self.after, self.used_up = after, 0
-
-    def used(self) -> None:
-        if self.used_up == self.after:
-            raise PowerCut
-        self.used_up += 1
-
-
 def test_the_package_that_is_kept_is_the_one_that_is_installed(system: System) -> None:
     keep(system.place, system.dpkg)
     (system.root / "usr/lib/doorward/version").write_text("broken")
@@ -388,18 +240,6 @@ def test_what_is_worse_than_before(now: dict[str, Any] | None, said: str) -> Non
 def test_what_is_no_worse_than_before() -> None:
     assert worse({"front": ["main"]}, status(unwell={"main": "silent"}), "2") == []
     assert worse({}, status(works=False), "") == []
-
-
-def test_steps_are_written_as_they_are_read(system: System) -> None:
-    services = Told(system)
-    begun(system, system.deb("1.1"), services, step=Step.BACK, measured={"rollback_s": 1.5})
-    state = system.place.state()
-    assert state
-    assert (state.step, state.measured, state.well) == (
-        Step.BACK,
-        {"rollback_s": 1.5},
-        {"front": []},
-    )
 
 
 class TestTheCommand:
