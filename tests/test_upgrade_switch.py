@@ -1,14 +1,18 @@
 """The switch to a release and the way back, on real packages; the power goes wherever it can."""
 
+import fcntl
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
 from controller.cli.upgrade_place import Step
 from controller.cli.upgrade_switch import FAILED, OK, ROLLED_BACK
+from controller.errors import ReleaseError
 from controller.model import Kind
-from tests.upgrades import System, Told, begun, switching
+from controller.ports import Clock
+from tests.fakes import FakeClock
+from tests.upgrades import System, Ticks, Told, begun, switching
 
 
 @pytest.fixture
@@ -78,6 +82,31 @@ class TestSwitch:
         assert switching(system, services).go_on() == ROLLED_BACK
         assert (system.there, services.running) == ("1.0", "1.0")
 
+    def test_a_package_that_cannot_be_put_back_waits_for_a_person(self, system: System) -> None:
+        services = Told(system)
+        begun(system, system.deb("1.1+dead"), services)
+        kept = system.place.old_deb.read_bytes()
+        system.place.old_deb.write_bytes(b"no package any more")
+        with pytest.raises(ReleaseError, match=r"(?s)1\.0 could not be .* --go-on"):
+            switching(system, services).go_on()
+        state = system.place.state()
+        assert state
+        assert state.step is Step.BACK
+        system.place.old_deb.write_bytes(kept)
+        assert switching(system, services).go_on() == ROLLED_BACK
+        assert system.there == "1.0"
+
+    def test_whoever_else_installs_something_is_waited_for(self, system: System) -> None:
+        services = Told(system)
+        begun(system, system.deb("1.1"), services)
+        switch = switching(system, services)
+        with (system.dpkg.admin / "lock-frontend").open("w") as lock:
+            fcntl.lockf(lock, fcntl.LOCK_EX)
+            waited = switch.pause = Unlocking(switch.clock, lock)
+            assert switch.go_on() == OK
+        assert waited.times
+        assert system.there == "1.1"
+
     def test_where_there_is_no_way_back_the_new_one_stays(self, system: System) -> None:
         services = Told(system)
         assert self.switched(system, "1.1+dead", services, way_back=False) == FAILED
@@ -145,6 +174,21 @@ class TestSwitch:
         assert switching(system, services).go_on() == OK
         assert system.there == "1.1"
         assert not half.exists()
+
+
+class Unlocking(Ticks):
+    """Whoever waits for long meets no lock afterwards."""
+
+    def __init__(self, clock: Clock, lock: IO[str]) -> None:
+        assert isinstance(clock, FakeClock)
+        super().__init__(clock)
+        self._lock, self.times = lock, 0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if (timeout or 0) > 1:
+            self.times += 1
+            fcntl.lockf(self._lock, fcntl.LOCK_UN)
+        return super().wait(timeout)
 
 
 class PowerCut(Exception):

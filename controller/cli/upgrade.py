@@ -104,14 +104,15 @@ def _go_on(*, boot: bool) -> int:
     from controller.cli.upgrade_begin import spawned, switch
 
     doing = switch(_say)
-    if doing.place.state() is None:
-        click.echo("No upgrade is under way.")
-        return 0
-    if boot:
+    with doing.place.alone(patient=True):
+        if doing.place.state() is None:
+            click.echo("No upgrade is under way.")
+            return 0
+        if not boot:
+            return doing.go_on()
         doing.repair()
-        spawned(doing.place, "--no-block")
-        return 0
-    return doing.go_on()
+    spawned(doing.place, "--no-block")
+    return 0
 
 
 def _migrate(folder: Path) -> int:

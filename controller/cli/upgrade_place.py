@@ -69,8 +69,8 @@ class Place:
         self._go_on = self.folder / "go-on"
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """The folder is there, and nobody else upgrades. Raises `ReleaseError`."""
+    def alone(self, *, patient: bool = False) -> Iterator[None]:
+        """The folder is there, and nobody else upgrades; `patient`: any more. `ReleaseError`."""
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.folder.chmod(0o700)
@@ -78,7 +78,7 @@ class Place:
         except OSError as error:
             raise ReleaseError(f"{self.folder} cannot be made: {error.strerror}") from error
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if patient else fcntl.LOCK_NB))
             yield
         except BlockingIOError as error:
             raise ReleaseError("another upgrade is under way; wait for its end") from error
