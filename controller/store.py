@@ -227,11 +227,12 @@ def _reader(path: Path, newest: int, how: str) -> sqlite3.Connection:
     return db
 
 
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
 def _schema(db: sqlite3.Connection) -> Schema:
-    version, lowest = (
-        int(db.execute(f"PRAGMA {name}").fetchone()[0])
-        for name in ("user_version", "application_id")
-    )
+    version, lowest = _version(db), int(db.execute("PRAGMA application_id").fetchone()[0])
     return Schema(version, lowest if 0 < lowest <= version else version)
 
 

@@ -21,6 +21,7 @@ from tests.fakes import MONDAY
 from tests.tapped import can_tap, tapped
 from tests.torn import Recording
 
+ROOT = Path(__file__).parent.parent
 _ADDS = re.compile(r"CREATE TABLE (\w+)|CREATE INDEX |ALTER TABLE \w+ ADD COLUMN (.*)", re.DOTALL)
 _FILLS = re.compile(r"INSERT INTO (\w+)")
 
@@ -48,6 +49,14 @@ def later(known: Migrations, tables: Sequence[str]) -> Migrations:
     columns = [f"ALTER TABLE {each} ADD COLUMN later TEXT NOT NULL DEFAULT 'l'" for each in tables]
     indexes = [f"CREATE INDEX {each}_later ON {each}(later)" for each in tables]
     return (*known, (*columns, "CREATE TABLE later(more TEXT NOT NULL)"), tuple(indexes))
+
+
+def test_rows_are_written_by_the_names_of_their_columns() -> None:
+    """In a file that a later release added to, a row has more of them."""
+    files = [path for each in ("controller", "sync") for path in (ROOT / each).rglob("*.py")]
+    nameless = re.compile(r"INSERT(?: OR \w+)? INTO (?!new\.)([\w.]+)\s+(?:VALUES|SELECT)")
+    found = {(path.stem, name) for path in files for name in nameless.findall(path.read_text())}
+    assert found == {("journal_file", "chain"), ("inbox", "turn")}, "made in the same migration"
 
 
 @pytest.mark.parametrize("name", FILES)

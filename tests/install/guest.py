@@ -146,7 +146,7 @@ def sour_release_rolled_back(lab: Lab) -> None:
         until("the new one answers", lambda: "sour" in str(_status().get("version")))
         demand(_scan("0A1B2C3D"), "the new one does not open")
         demand(not _active(UNITS[1]), "sync is not held")
-        said = upgrading.communicate(timeout=PATIENCE)[0]
+        said = upgrading.communicate(timeout=3 * PATIENCE)[0]
     lab.measured["sour_rollback_s"] = _result()["rollback_s"]
     demand(upgrading.returncode == 12 and "second" in _version(), f"it said: {said}")
     demand(_kinds()[before:].count("access") == 1, "the entry is lost, or there twice")
@@ -160,7 +160,7 @@ def finished_after_a_power_cut(_: Lab) -> None:
         begun = ["doorward", "upgrade", "--watch", "3", str(LAB / "third-whole.deb")]
         subprocess.Popen(begun)
         modules = HOME / "lib/python3.11/site-packages/controller"
-        until("files are being replaced", lambda: next(modules.glob("*.dpkg-new"), None), 60.0)
+        until("files are being replaced", lambda: next(modules.glob("*.dpkg-new"), None), 180.0)
         CUT.touch()
         call("sync")
         call("reboot", "-ff")
@@ -234,7 +234,7 @@ def _upgrade(*words: str | Path, good: int = 0) -> str:
     """What `doorward upgrade` says."""
     line = " ".join(str(word) for word in words)
     ended = f"doorward upgrade {line} 2>&1; echo ended:$?"
-    said = call("sh", "-c", ended, seconds=2 * PATIENCE)
+    said = call("sh", "-c", ended, seconds=4 * PATIENCE)
     demand(said.strip().endswith(f"ended:{good}"), f"doorward upgrade {line}: {said}")
     return said
 
