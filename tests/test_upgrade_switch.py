@@ -6,7 +6,7 @@ from typing import IO, Any
 
 import pytest
 
-from controller.cli.upgrade_place import Step
+from controller.cli.upgrade_place import Place, Step
 from controller.cli.upgrade_switch import FAILED, OK, ROLLED_BACK
 from controller.errors import ReleaseError
 from controller.model import Kind
@@ -107,6 +107,22 @@ class TestSwitch:
         assert waited.times
         assert system.there == "1.1"
 
+    @pytest.mark.parametrize("version", ["1.1", "1.1+dead"])
+    def test_a_root_that_is_read_only_is_so_again_at_the_end(
+        self, system: System, version: str
+    ) -> None:
+        """Perhaps not at once: somebody may have a file open that was replaced."""
+        place = system.place = ReadOnly(system.root)
+        services = Told(system)
+        begun(system, system.deb(version), services, read_only=True)
+        switching(system, services).go_on()
+        assert place.did[0] == "rw"
+        assert place.did[-2:] == ["ro", "ro"]
+
+    def test_a_root_that_cannot_be_made_writable_is_left_as_it_is(self, system: System) -> None:
+        with pytest.raises(ReleaseError, match="read-only and stays so: "):
+            system.place.make_writable()
+
     def test_where_there_is_no_way_back_the_new_one_stays(self, system: System) -> None:
         services = Told(system)
         assert self.switched(system, "1.1+dead", services, way_back=False) == FAILED
@@ -174,6 +190,21 @@ class TestSwitch:
         assert switching(system, services).go_on() == OK
         assert system.there == "1.1"
         assert not half.exists()
+
+
+class ReadOnly(Place):
+    """Says what was asked of it; busy at first."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.did: list[str] = []
+
+    def make_writable(self) -> None:
+        self.did.append("rw")
+
+    def make_read_only(self) -> str:
+        self.did.append("ro")
+        return "busy" if self.did.count("ro") == 1 else ""
 
 
 class Unlocking(Ticks):

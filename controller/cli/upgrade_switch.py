@@ -58,7 +58,9 @@ class Switch:
         state = self.place.state()
         if state is None:
             return
-        self._say(f"the machine was started anew at the step {state.step!r}: it is gone on with")
+        self._say(
+            f"the machine was started anew at the step {state.step.value}: it is gone on with"
+        )
         state = replace(state, restart=False, seq=self.services.newest())
         self.place.put(state)
         if state.step is Step.SWITCH:

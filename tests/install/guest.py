@@ -164,7 +164,7 @@ def finished_after_a_power_cut(_: Lab) -> None:
         CUT.touch()
         call("sync")
         call("reboot", "-ff")
-    until("the upgrade is over", lambda: not (UPGRADE / "state.json").exists())
+    until("the upgrade is over", (UPGRADE / "result.json").exists)
     demand(_result()["exit"] == 0 and "whole" in _version(), f"it ended with {_result()}")
     demand(not call("dpkg", "--audit"), "packages are half installed")
     _well()
