@@ -113,6 +113,12 @@ class TestBefore:
         with pytest.raises(ReleaseError, match="dpkg-deb"):
             take(system, bad)
 
+    def test_where_there_is_no_package_none_is_replaced(self, tmp_path: Path) -> None:
+        bare = System(tmp_path / "bare")
+        bare.place.folder.mkdir(parents=True)
+        with pytest.raises(ReleaseError, match=r"not installed as a package.*apt install"):
+            take(bare, bare.release("1.1"))
+
     def test_sticks_are_looked_through(self, system: System) -> None:
         names = [system.release("1.1").name, system.release("0.9").name, system.deb("1.2").name]
         found = {

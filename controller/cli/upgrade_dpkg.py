@@ -32,8 +32,9 @@ class Dpkg:
         return dict(re.findall(r"^([\w-]+): (.*)$", said, re.MULTILINE))
 
     def installed(self) -> str:
-        """The version that is in place, unpacked at least."""
-        return self._shown(NAME, "${Version}")
+        """The version that is in place, unpacked at least; "" if there is none."""
+        status, _, version = self._shown(NAME, "${db:Status-Status} ${Version}").partition(" ")
+        return "" if status in {"not-installed", "config-files"} else version
 
     def architecture(self) -> str:
         return self._asked("dpkg", "--print-architecture").strip()

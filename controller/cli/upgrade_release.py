@@ -82,6 +82,8 @@ def read(deb: Path, dpkg: Dpkg, signer: str = "", comment: str = "") -> Release:
 def unfit(release: Release, dpkg: Dpkg, *, again: bool) -> Iterator[str]:
     """Why this machine cannot have it, with the remedy."""
     here, arch = dpkg.installed(), dpkg.architecture()
+    if not here:
+        yield "Doorward is not installed as a package here; type: sudo apt install ./FILE.deb"
     if release.arch not in {arch, "all"}:
         yield f"it is for {release.arch}, and this machine is {arch}: take the package for {arch}"
     if here and dpkg.holds(release.version, "lt", here):
