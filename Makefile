@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet
 
 .PHONY: run demo test check format bench rig pictures
-.PHONY: test-machine test-install test-image deb image lock clean
+.PHONY: test-machine test-install test-image deb release image lock clean
 
 run: $(READY)
 	@$(BIN)/doorward sandbox
@@ -53,6 +53,10 @@ pictures: $(READY)
 # dist/doorward_<version>_<arch>.deb; for another architecture: make deb ARCH=arm64
 deb: $(READY)
 	@$(BIN)/python -m release.deb $(if $(ARCH),--arch $(ARCH))
+
+# The same, signed with the maintainers' private key: make release KEY=~/doorward.key
+release: deb
+	@$(BIN)/python -m release.sign --key $(KEY) dist/*.deb
 
 # dist/doorward_<version>_<arch>.img.xz, as root; for a Raspberry Pi 3 or 4: make image ARCH=arm64
 image: $(READY)

@@ -281,7 +281,7 @@ def _named(raw: dict[str, Any], config: Config) -> Sequence[Path]:
 
 def _copy(found: _Gathered, path: Path, newest: int, into: Path) -> None:
     try:
-        found.schemas[path.name] = snapshot(path, newest, into)
+        found.schemas[path.name] = snapshot(path, into, newest)
     except StoreError as error:
         if path.name not in OPTIONAL or error.newer:
             raise

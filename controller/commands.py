@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 _LONGEST = 86400.0  # seconds for which a door is released or propped at one word
 _NOTED = (
     *(Kind.CARD_ENROLLED, Kind.CARD_BLOCKED, Kind.CARD_UNBLOCKED),
-    *(Kind.PINS_SHOWN, Kind.PUSHED),
+    *(Kind.PINS_SHOWN, Kind.PUSHED, Kind.UPGRADING, Kind.UPGRADED, Kind.ROLLED_BACK),
 )
 _NOTE_TEXTS = ("door", "platform", "person", "name", "card", "author")
 Play = Callable[[Mapping[str, object], str, str], Answer]

@@ -88,6 +88,21 @@ class BadReply(DoorwardError):
         self.maybe_sent, self.passing = maybe_sent, passing
 
 
+class ReleaseError(DoorwardError):
+    """The operator must act: a release is not what it should be, or not for here.
+
+    Nothing was changed.
+    """
+
+    exit_code = 11
+
+
+class RolledBack(DoorwardError):
+    """A new release did not hold, and the one before is in force again."""
+
+    exit_code = 12
+
+
 def nobody_listens(error: DoorwardError) -> bool:
     """Does the process not run, rather than not answer, or not answer us?"""
     cause = error.__cause__

@@ -49,6 +49,8 @@ COLUMNS = (
 # Small pages: an event touches two or three of them, and each is written whole.
 _PRAGMAS = ("PRAGMA page_size=1024", "PRAGMA auto_vacuum=INCREMENTAL")
 _TIDY_EVERY = 1000  # events: the more, the fewer pages are written into the file twice
+_OPEN = "INSERT INTO open_check_in(seq, platform) VALUES (?, ?)"
+_MODE = "INSERT OR REPLACE INTO mode(door, mode, until_ms) VALUES (?, ?, ?)"
 _HISTORY = """
     SELECT seq, wall_ms, door, visit, visit_until_ms, pass_key FROM event
     WHERE reason = 'granted' AND platform = ? AND person = ? AND seq > ?
@@ -90,6 +92,7 @@ class History:
 
 
 _NOTHING = History()
+_MODES = frozenset(Mode)  # a release that was rolled back may have had others
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,19 +223,19 @@ class JournalFile:
         row = entry.row(seq, self._boot)
         digest = chained(last, row)
         marks = ",".join("?" * (len(row) + 1))
-        self._writer.execute(f"INSERT INTO event VALUES ({marks})", (*row, digest))
+        self._writer.execute(f"INSERT INTO event({COLUMNS}, hash) VALUES ({marks})", (*row, digest))
         event = _as_stored(entry.event, row)
         detail = event.detail or {}
         note_place(self._writer, seq, event, entry.wall_ms)
         if event.checks_in:
-            self._writer.execute("INSERT INTO open_check_in VALUES (?, ?)", (seq, event.platform))
+            self._writer.execute(_OPEN, (seq, event.platform))
         elif event.kind is Kind.TOLD:
             seq_told = detail.get("seq")
             self._writer.execute("DELETE FROM open_check_in WHERE seq = ?", (seq_told,))
         elif event.kind is Kind.MODE and "mode" in detail:
             until = detail.get("until")
             values = (event.door, detail["mode"], until and int(until * 1000))
-            self._writer.execute("INSERT OR REPLACE INTO mode VALUES (?, ?, ?)", values)
+            self._writer.execute(_MODE, values)
         return digest
 
 
@@ -271,7 +274,8 @@ def _tried(row: tuple[Any, ...], boot: int, monotonic: float, boottime: float) -
 def modes_in(db: sqlite3.Connection) -> dict[str, tuple[Mode, float | None]]:
     """What staff last set each door to, and until when (wall)."""
     rows = db.execute("SELECT door, mode, until_ms FROM mode").fetchall()
-    return {door: (Mode(mode), until and until / 1000) for door, mode, until in rows}
+    known = ((door, mode, until) for door, mode, until in rows if mode in _MODES)
+    return {door: (Mode(mode), until and until / 1000) for door, mode, until in known}
 
 
 def newest(db: sqlite3.Connection) -> tuple[int, bytes]:

@@ -20,7 +20,8 @@ FORGIVEN_UP_TO = """max(
     coalesce((SELECT forgiven FROM place WHERE platform = ? AND person = ?), 0),
     coalesce((SELECT seq FROM forgotten WHERE area = '*'), 0))"""
 _PUT = """
-    INSERT INTO place VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+    INSERT INTO place(platform, person, area, seq, wall_ms, forgiven)
+    VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
     area = excluded.area, seq = excluded.seq, wall_ms = excluded.wall_ms,
     forgiven = max(forgiven, excluded.forgiven)"""
 _PLACE = """
@@ -37,7 +38,7 @@ def note_place(db: sqlite3.Connection, seq: int, event: Event, wall_ms: int) -> 
     elif event.person and event.kind is Kind.FORGIVEN:
         db.execute(_PUT, (event.platform, event.person, None, seq, wall_ms, seq))
     for area in forgotten_in(detail):
-        db.execute("INSERT OR REPLACE INTO forgotten VALUES (?, ?)", (area, seq))
+        db.execute("INSERT OR REPLACE INTO forgotten(area, seq) VALUES (?, ?)", (area, seq))
 
 
 def place_in(db: sqlite3.Connection, platform: str, person: str) -> Place | None:

@@ -60,5 +60,5 @@ def _remove(db: sqlite3.Connection, first: int, last: int) -> None:
     start = before[0] if before else first
     end, digest = after or (last, digest)
     db.execute("DELETE FROM gap WHERE first IN (?, ?)", (start, last + 1))
-    db.execute("INSERT INTO gap VALUES (?, ?, ?)", (start, end, digest))
+    db.execute("INSERT INTO gap(first, last, hash) VALUES (?, ?, ?)", (start, end, digest))
     db.execute("DELETE FROM event WHERE seq BETWEEN ? AND ?", (first, last))

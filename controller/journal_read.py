@@ -25,10 +25,12 @@ from controller.model import Event, Kind, Mode, Recorded, Trust
 from controller.passage import Place
 from controller.store import NotSetUp, closed_on_error, is_damage, open_reader
 
-_SELECT = "SELECT e.*, b.boot FROM event e JOIN boot b ON b.id = e.boot"
+_FIELDS = ", ".join(f"e.{name.strip()}" for name in COLUMNS.split(","))
+_SELECT = f"SELECT {_FIELDS}, e.hash, b.boot FROM event e JOIN boot b ON b.id = e.boot"
 _NEWEST = "SELECT max(m) FROM (SELECT max(seq) m FROM event UNION SELECT max(last) FROM gap)"
 _NAMES = [name.strip() for name in COLUMNS.split(",")]
 _LATELY = 5000  # events
+_KINDS = frozenset(Kind)
 _Found = TypeVar("_Found")
 
 
@@ -206,7 +208,7 @@ class JournalReader:
         self._db.close()
 
     def _walked(self) -> Verdict:
-        gaps = {row[0]: (row[1], row[2]) for row in self._rows("SELECT * FROM gap")}
+        gaps = {row[0]: (row[1], row[2]) for row in self._rows("SELECT first, last, hash FROM gap")}
         expected, last, events, pruned = 1, bytes(32), 0, 0
         for row in self._stream(f"SELECT {COLUMNS}, hash FROM event ORDER BY seq"):
             while expected in gaps:
@@ -269,8 +271,9 @@ def recorded(row: sqlite3.Row) -> Recorded:
 
 def _recorded(row: sqlite3.Row) -> Recorded:
     until = row["visit_until_ms"]
+    kind, detail = _kind(row["kind"]), json.loads(row["detail"]) if row["detail"] else None
     event = Event(
-        Kind(row["kind"]),
+        kind,
         row["door"],
         row["reason"],
         row["platform"],
@@ -283,8 +286,12 @@ def _recorded(row: sqlite3.Row) -> Recorded:
         None if until is None else until / 1000,
         bool(row["checks_in"]),
         row["author"],
-        json.loads(row["detail"]) if row["detail"] else None,
+        {"kind": row["kind"], **(detail or {})} if kind is Kind.LATER else detail,
     )
     times = row["wall_ms"] / 1000, row["mono_ms"] / 1000
     uuid, boot = str(UUID(bytes=row["uuid"])), row[len(_NAMES) + 1]
     return Recorded(row["seq"], uuid, *times, boot, Trust(row["trust"]), event, row["hash"])
+
+
+def _kind(text: str) -> Kind:
+    return Kind(text) if text in _KINDS else Kind.LATER

@@ -348,6 +348,10 @@ class Kind(StrEnum):
     CARD_BLOCKED = "card_blocked"
     CARD_UNBLOCKED = "card_unblocked"
     PUSHED = "check_ins_pushed"
+    UPGRADING = "upgrade_begun"
+    UPGRADED = "upgrade_done"
+    ROLLED_BACK = "upgrade_rolled_back"
+    LATER = "kind_of_later_release"  # that is not in force any more; `detail` has its name
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,48 @@
-"""Opening SQLite files: WAL, numbered migrations, and refusing what is newer or damaged."""
+"""Opening SQLite files: WAL, numbered migrations, and refusing what is newer or damaged.
+
+`PRAGMA user_version` holds the file's schema, and `PRAGMA application_id` the lowest schema whose
+programs may still use the file (0: none but its own): so a release that is rolled back goes on with
+the files of the later one, as long as that one only added to them.
+"""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import quote
 
 from controller.errors import StoreError
 
 Migrations = Sequence[Sequence[str]]  # statements of version 1, of version 2 …
+
+
+class Breaking(tuple[str, ...]):
+    """A migration after which no earlier program may use the file: it takes away or changes.
+
+    Any other only adds: tables, columns with a default, indexes that are not unique. What it adds
+    may stay empty, for an earlier program knows nothing of it.
+    """
+
+    __slots__ = ()
+
+
 _DAMAGED = ".damaged-"  # and the second in which it was set aside
 SQLITE = sqlite3.sqlite_version
+_ANY = 1 << 31  # every schema there can be
 _NOT_FOR_US = ("SQLITE_CANTOPEN", "SQLITE_READONLY")  # what a reader meets in a folder not its own
 
 
 class _Closable(Protocol):
     def close(self) -> None: ...
+
+
+class Schema(NamedTuple):
+    """Of a file: what it has, and the lowest whose programs may use it; 0, 0 of an empty one."""
+
+    version: int
+    lowest: int
 
 
 class NotSetUp(StoreError):
@@ -45,6 +70,12 @@ def open_writer(
         message = f"{path} cannot be opened for writing: {error}"
         raise StoreError(message, damaged=is_damage(error)) from error
     return db
+
+
+def lowest_for(migrations: Migrations) -> int:
+    """The lowest schema whose programs may use a file that went through all of these."""
+    numbered = enumerate(migrations, 1)
+    return max((n for n, statements in numbered if isinstance(statements, Breaking)), default=1)
 
 
 def open_irreplaceable(path: Path, migrations: Migrations, remedy: str) -> sqlite3.Connection:
@@ -81,6 +112,12 @@ def open_reader(path: Path, newest: int) -> sqlite3.Connection:
         raise StoreError(f"{path} cannot be read: {error}", damaged=is_damage(error)) from error
 
 
+def schema_of(path: Path) -> Schema:
+    """Raises `StoreError`."""
+    with closing(open_reader(path, _ANY)) as db:
+        return _schema(db)
+
+
 @contextmanager
 def closed_on_error(opened: _Closable) -> Iterator[None]:
     """What was opened must not stay so if it never comes into use."""
@@ -101,10 +138,10 @@ def translated(path: Path, doing: str) -> Iterator[None]:
         raise StoreError(message, damaged=is_damage(error)) from error
 
 
-def snapshot(path: Path, newest: int, into: Path) -> int:
+def snapshot(path: Path, into: Path, newest: int = _ANY) -> int:
     """Copy a database as it is at one moment, while others write it; returns its schema.
 
-    Raises `StoreError`.
+    `newest`: ours, where a later one is to be refused. Raises `StoreError`.
     """
     with closing(open_reader(path, newest)) as source, translated(path, "copied"):
         with closing(sqlite3.connect(into)) as copy:
@@ -194,9 +231,9 @@ def _connection(path: Path) -> sqlite3.Connection:
 
 
 def _migrate(db: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
-    version = _version(db)
-    _refuse_newer(path, version, len(migrations))
-    if version == len(migrations):
+    version = _schema(db).version
+    _refuse_newer(path, _schema(db), len(migrations))
+    if version >= len(migrations):
         return
     from sqlite_utils import Database  # noqa: PLC0415 - slow to import and seldom needed
 
@@ -206,6 +243,7 @@ def _migrate(db: sqlite3.Connection, path: Path, migrations: Migrations) -> None
             for statement in migrations[number]:
                 db.execute(statement)
             db.execute(f"PRAGMA user_version={number + 1}")
+            db.execute(f"PRAGMA application_id={lowest_for(migrations[: number + 1])}")
 
 
 def _reader(path: Path, newest: int, how: str) -> sqlite3.Connection:
@@ -214,10 +252,10 @@ def _reader(path: Path, newest: int, how: str) -> sqlite3.Connection:
     )
     with closed_on_error(db):
         db.execute("PRAGMA query_only=1")
-        version = _version(db)
-        if version == 0:
+        schema = _schema(db)
+        if schema.version == 0:
             raise NotSetUp(f"{path} is not set up yet")
-        _refuse_newer(path, version, newest)
+        _refuse_newer(path, schema, newest)
     return db
 
 
@@ -225,10 +263,15 @@ def _version(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _refuse_newer(path: Path, version: int, newest: int) -> None:
-    if version > newest:
+def _schema(db: sqlite3.Connection) -> Schema:
+    version, lowest = _version(db), int(db.execute("PRAGMA application_id").fetchone()[0])
+    return Schema(version, lowest if 0 < lowest <= version else version)
+
+
+def _refuse_newer(path: Path, schema: Schema, newest: int) -> None:
+    if schema.lowest > newest:
         raise StoreError(
-            f"{path} has schema {version}, but this program knows only up to {newest}: it was "
-            "written by a newer Doorward. Install that version again; nothing was changed.",
+            f"{path} has schema {schema.version}, but this program knows only up to {newest}: it "
+            "was written by a newer Doorward. Install that version again; nothing was changed.",
             newer=True,
         )

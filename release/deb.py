@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from release.manual import completion, manual
@@ -38,6 +38,7 @@ sys.exit(main())
 """
 COPIED = {
     "systemd/doorward-firstboot.service": "usr/lib/systemd/system/doorward-firstboot.service",
+    "systemd/doorward-upgrade.service": "usr/lib/systemd/system/doorward-upgrade.service",
     "systemd/doorward-controller.service": "usr/lib/systemd/system/doorward-controller.service",
     "systemd/doorward-sync.service": "usr/lib/systemd/system/doorward-sync.service",
     "systemd/doorward.sysusers": "usr/lib/sysusers.d/doorward.conf",
@@ -82,6 +83,7 @@ def build(arch: str, out: Path, built: Path | None = None) -> Path:
     for source, target in COPIED.items():
         _write(tree / target, (ROOT / source).read_bytes())
     _documents(tree)
+    _upgrades(tree)
     for script in sorted((ROOT / "release" / "debian").iterdir()):
         filled = script.read_text().replace("@VERSION@", version())
         mode = 0o644 if script.name == "triggers" else 0o755
@@ -95,16 +97,18 @@ def build(arch: str, out: Path, built: Path | None = None) -> Path:
     return package
 
 
-def relabelled(package: Path, newer: str) -> Path:
-    """The same package under another version: what an upgrade is tried with."""
+def relabelled(package: Path, newer: str, change: Callable[[Path], object] | None = None) -> Path:
+    """The same package under another version, changed: what an upgrade is tried with."""
     tree = BUILD / "relabelled"
     shutil.rmtree(tree, ignore_errors=True)
     _run("dpkg-deb", "--raw-extract", package, tree)
-    for name in ("control", "preinst"):
-        file = tree / "DEBIAN" / name
-        file.write_text(file.read_text().replace(version(), newer))
+    (about,) = (tree / SITE).glob("doorward-*.dist-info")
+    for file in (tree / "DEBIAN/control", tree / "DEBIAN/preinst", about / "METADATA"):
+        file.write_text(file.read_text().replace(version(), newer, 1))
+    if change:
+        change(tree)
     made = package.with_name(package.name.replace(version(), newer))
-    _run("dpkg-deb", "--root-owner-group", "-Zgzip", "--build", tree, made)
+    _run("dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", tree, made)
     return made
 
 
@@ -202,6 +206,15 @@ def _ourselves(site: Path) -> None:
     )
     (wheel,) = wheels.glob("*.whl")
     shutil.unpack_archive(wheel, site, "zip")
+
+
+def _upgrades(tree: Path) -> None:
+    """Keys by which a release is known, and the unit that finishes an upgrade, enabled."""
+    for key in sorted((ROOT / "release/keys").glob("*.pub")):
+        _write(tree / "usr/share/doorward/release-keys" / key.name, key.read_bytes())
+    wants = tree / "usr/lib/systemd/system/multi-user.target.wants"
+    wants.mkdir()
+    (wants / "doorward-upgrade.service").symlink_to("../doorward-upgrade.service")
 
 
 def _documents(tree: Path) -> None:

@@ -11,6 +11,10 @@ from sync.desk import Desk, Statement
 _NOTICE = """INSERT INTO notices(uuid, over, kind, about, text, begun, at, returns, mailed)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)"""
 
+_ALERT = """INSERT OR REPLACE INTO
+    alerts(key, kind, about, text, phase, since, begun, returns, rounds)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
@@ -49,7 +53,9 @@ class AlertBook:
         statements += [_notice(alert, now, over=False) for alert in judged.raised]
         statements += [_notice(alert, now, over=True) for alert in judged.cleared]
         if seen != self.watched():
-            statements.append(("INSERT OR REPLACE INTO watched VALUES (1, ?, ?)", seen))
+            statements.append(
+                ("INSERT OR REPLACE INTO watched(one, chain, seq) VALUES (1, ?, ?)", seen)
+            )
         if statements:
             self._desk.write_together(statements)
 
@@ -81,7 +87,8 @@ class AlertBook:
 
     def told(self, target: str, notice: int) -> None:
         """This target was told of all up to that one."""
-        self._desk.write("INSERT OR REPLACE INTO noticed VALUES (?, ?)", (target, notice))
+        query = "INSERT OR REPLACE INTO noticed(target, notice) VALUES (?, ?)"
+        self._desk.write(query, (target, notice))
 
     def forget_others(self, targets: Iterable[str]) -> None:
         """Who is no longer told begins anew, should they ever be told again."""
@@ -117,7 +124,7 @@ def _put(key: str, alert: Alert) -> Statement:
     fact = alert.fact
     about = (key, fact.kind.value, fact.about, fact.text, alert.phase.value)
     times = (alert.since, alert.begun, alert.returns, alert.rounds)
-    return "INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*about, *times)
+    return _ALERT, (*about, *times)
 
 
 def _notice(alert: Alert, now: float, *, over: bool) -> Statement:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sync.desk import Desk
 
 OWNER = "desk:"  # whose rows they are in cache.db's `blocked`; no platform can be called so
+_FIELDS = "hash, last, platform, person, name, why, at, by"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,7 @@ class Block:
 
 def add(desk: Desk, block: Block) -> bool:
     """Block it; False if it is blocked already, which then stays as it was."""
-    query = """INSERT OR IGNORE INTO blocks(hash, last, platform, person, name, why, at, by)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+    query = f"INSERT OR IGNORE INTO blocks({_FIELDS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
     b = block
     values = (b.hash, b.last, b.platform, b.person, b.name, b.why, b.at, b.by)
     return desk.write(query, values) > 0
@@ -45,5 +45,5 @@ def remove(desk: Desk, hashed: bytes) -> bool:
 
 def listed(desk: Desk) -> list[Block]:
     """All of them, oldest first."""
-    rows = desk.read("SELECT * FROM blocks ORDER BY at, hash")
+    rows = desk.read(f"SELECT {_FIELDS} FROM blocks ORDER BY at, hash")
     return [Block(**dict(row)) for row in rows]

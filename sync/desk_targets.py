@@ -32,7 +32,8 @@ class Positions:
                 self._desk.write("DELETE FROM told_of WHERE target = ?", (row["target"],))
 
     def put(self, target: str, at: Position) -> None:
-        self._desk.write("INSERT OR REPLACE INTO told_of VALUES (?, ?, ?)", (target, *at))
+        query = "INSERT OR REPLACE INTO told_of(target, chain, seq) VALUES (?, ?, ?)"
+        self._desk.write(query, (target, *at))
 
     def renamed(self, old: str, new: str) -> None:
         """The journal's chain has another name, and its events their places as before."""

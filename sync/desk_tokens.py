@@ -39,7 +39,8 @@ class Tokens:
         """Make a token; returns what to show, which is kept nowhere. "": the name is taken."""
         shown = _PREFIX + secrets.token_urlsafe(32)
         row = (name, _hashed(shown), " ".join(sorted(set(scopes))), now, author)
-        query = "INSERT OR IGNORE INTO tokens VALUES (?, ?, ?, ?, ?, NULL)"
+        query = """INSERT OR IGNORE INTO tokens(name, token, scopes, added, added_by)
+                   VALUES (?, ?, ?, ?, ?)"""
         return shown if self._desk.write(query, row) else ""
 
     def remove(self, name: str) -> bool:

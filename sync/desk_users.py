@@ -67,7 +67,9 @@ class Users:
                 f"doorward users password {there.name}"
             )
         self._desk.write(
-            "INSERT INTO users VALUES(?, ?, ?, ?, ?, ?)", (name, role.value, password, now, by, now)
+            "INSERT INTO users(name, role, password, added, added_by, changed)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (name, role.value, password, now, by, now),
         )
 
     def remove(self, name: str) -> str:
@@ -92,7 +94,8 @@ class Users:
     def begin(self, key: bytes, name: str, password: str, now: float) -> bool:
         """Somebody has logged in; False if this is no longer their password's hash."""
         written = self._desk.write(
-            "INSERT INTO sessions SELECT ?, name, ?, ? FROM users WHERE name = ? AND password = ?",
+            "INSERT INTO sessions(token, user, begun, seen)"
+            " SELECT ?, name, ?, ? FROM users WHERE name = ? AND password = ?",
             (key, now, now, name, password),
         )
         return written == 1

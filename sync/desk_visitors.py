@@ -9,7 +9,8 @@ from sync.line import Visitors
 from sync.platform import Booked
 from sync.visitors import Stay, Told, Visitor
 
-_PUT = "INSERT OR REPLACE INTO visitors VALUES (?, ?, ?, ?, ?, ?, ?)"
+_PUT = """INSERT OR REPLACE INTO visitors(platform, person, name, address, zone, rooms, until)
+    VALUES (?, ?, ?, ?, ?, ?, ?)"""
 _DROP = "DELETE FROM visitors WHERE platform = ? AND person = ?"
 
 

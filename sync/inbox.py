@@ -43,18 +43,22 @@ MIGRATIONS = (
 )
 _TURN = "UPDATE turn SET number = number + 1"
 # Of two with the same time the one that comes later counts.
-_TELL = """
-    INSERT INTO told VALUES (?, ?, ?, ?, ?, ?, (SELECT number FROM turn))
+_TOLD = "platform, customer, location, at, received, state, turn"
+_TELL = f"""
+    INSERT INTO told({_TOLD})
+    VALUES (?, ?, ?, ?, ?, ?, (SELECT number FROM turn))
     ON CONFLICT(platform, customer, location) DO UPDATE SET
         at = excluded.at, received = excluded.received, state = excluded.state,
         turn = excluded.turn
     WHERE excluded.at >= told.at"""
 _LISTED = """
-    INSERT INTO listed VALUES (?, ?, ?, ?) ON CONFLICT(platform, customer) DO UPDATE SET
+    INSERT INTO listed(platform, customer, turn, state) VALUES (?, ?, ?, ?)
+    ON CONFLICT(platform, customer) DO UPDATE SET
         turn = excluded.turn, state = excluded.state
     WHERE excluded.turn >= listed.turn"""
 _UNREAD = """
-    INSERT INTO unread VALUES (?, 1, ?, ?) ON CONFLICT(platform) DO UPDATE SET
+    INSERT INTO unread(platform, count, at, why) VALUES (?, 1, ?, ?)
+    ON CONFLICT(platform) DO UPDATE SET
         count = count + 1, at = excluded.at, why = excluded.why"""
 
 
@@ -133,7 +137,7 @@ class Inbox:
 
     def told(self, platform: str, customers: Iterable[str]) -> Iterator[list[Told]]:
         """All that was told of each of these customers, the newest first; perhaps nothing."""
-        query = """SELECT * FROM told WHERE platform = ? AND customer = ?
+        query = f"""SELECT {_TOLD} FROM told WHERE platform = ? AND customer = ?
                    ORDER BY at DESC, received DESC"""
         for customer in customers:
             rows = self._read(query, (platform, customer))
@@ -180,7 +184,7 @@ class Inbox:
         ]
         gone = [(platform, key, turn) for key in known if key not in states]
         drop = "DELETE FROM listed WHERE platform = ? AND customer = ? AND turn <= ?"
-        mark = "INSERT OR REPLACE INTO reading VALUES (?, ?)"
+        mark = "INSERT OR REPLACE INTO reading(platform, turn) VALUES (?, ?)"
         self._together((drop, gone), (_LISTED, rows), (mark, [(platform, turn)]))
 
     def keep_listed(self, platform: str, customer: str, one: Listed) -> None:

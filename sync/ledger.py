@@ -20,6 +20,10 @@ from controller.store import closed_on_error, is_damage, open_writer
 from sync.platform import CheckIn, State
 
 _FIELDS = "uuid, person, door, at, visit_until, name, in_doubt, forced, attempts"
+_COLUMNS = (
+    "uuid, seq, chain, platform, person, name, door, at, visit_until, state, in_doubt, attempts,"
+    " message, settled_at, noted, forced"
+)
 _OLDEST = f"""
     SELECT {_FIELDS} FROM delivery WHERE platform = ? AND state = 'pending' ORDER BY seq LIMIT 1"""
 _UNTOLD = """
@@ -56,7 +60,9 @@ class Ledger:
         that was sent. Without a journal call with "" and 0.
         """
         known = self._do("SELECT count(*) FROM born")[0][0]
-        self._do("INSERT OR IGNORE INTO born VALUES (?, ?)", (chain, 0 if known else newest))
+        self._do(
+            "INSERT OR IGNORE INTO born(chain, seq) VALUES (?, ?)", (chain, 0 if known else newest)
+        )
 
     def restored(self, old: str, new: str, newest: int) -> None:
         """This file comes out of a backup, and the journal's chain has another name from now on.
@@ -67,7 +73,7 @@ class Ledger:
         self._do("UPDATE platform SET chain = ? WHERE chain = ?", (new, old))
         self._do("""UPDATE delivery SET state = 'pending', in_doubt = 1, forced = 0
                     WHERE state IN ('pending', 'late')""")
-        self._do("INSERT OR REPLACE INTO born VALUES (?, ?)", (new, newest))
+        self._do("INSERT OR REPLACE INTO born(chain, seq) VALUES (?, ?)", (new, newest))
 
     def take(self, platform: str, reader: JournalReader) -> int:
         """Take over check-ins that the journal holds open and this file does not know yet."""
@@ -78,7 +84,7 @@ class Ledger:
         fresh = reader.open_check_ins(platform, after=after, limit=1000)
         marks = ",".join("?" * 16)
         rows = [_row(each, reader.chain, in_doubt=each.seq <= born) for each in fresh]
-        self._many(f"INSERT OR IGNORE INTO delivery VALUES ({marks})", rows)
+        self._many(f"INSERT OR IGNORE INTO delivery({_COLUMNS}) VALUES ({marks})", rows)
         return len(rows)
 
     def oldest(self, platform: str) -> Delivery | None:

@@ -360,7 +360,7 @@ def _apply() -> list[str]:
     statements = [
         """DELETE FROM main.blocked WHERE platform = :platform
             AND hash IN (SELECT hash FROM new.gone_blocked)""",
-        "INSERT INTO main.blocked SELECT hash, :platform FROM new.come_blocked",
+        "INSERT INTO main.blocked(hash, platform) SELECT hash, :platform FROM new.come_blocked",
     ]
     for table, columns in CHILDREN.items():
         names = f"person, {columns}"

@@ -148,7 +148,10 @@ def _hear(running: Running, number: int) -> None:
 def _lay_down(running: Running, rows: int) -> None:
     assert running.office.desk
     values = (f"token-{rows}", bytes([rows]), "doors:read", 0.0, "staff", None)
-    running.office.desk.write("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?)", values)
+    query = (
+        "INSERT INTO tokens(name, token, scopes, added, added_by, used) VALUES (?, ?, ?, ?, ?, ?)"
+    )
+    running.office.desk.write(query, values)
     running.tape.note("laid down", rows)
 
 

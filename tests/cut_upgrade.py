@@ -6,7 +6,7 @@ from pathlib import Path
 
 from controller import cache, journal_file
 from controller.errors import StoreError
-from controller.store import Migrations, open_writer
+from controller.store import Breaking, Migrations, open_writer
 from sync import desk, inbox
 from tests.cut_checks import Promises, survives
 from tests.cut_site import Site
@@ -53,17 +53,21 @@ def upgraded(site: Site, promised: Promises, tape: Recording) -> None:
 def _newer(known: Migrations, table: str) -> Migrations:
     return (
         *known,
-        (
+        _breaking(
             f"ALTER TABLE {table} ADD COLUMN note2 TEXT NOT NULL DEFAULT 'new'",
             f"CREATE TABLE {table}_copy AS SELECT * FROM {table}",
             f"UPDATE {table} SET note2 = 'first'",
         ),
-        (
+        _breaking(
             f"CREATE INDEX {table}_note2 ON {table}(note2)",
             f"UPDATE {table} SET note2 = note2 || ' and second'",
             f"DROP TABLE {table}_copy",
         ),
     )
+
+
+def _breaking(*statements: str) -> Breaking:
+    return Breaking(statements)
 
 
 def _refused(path: Path, known: Migrations) -> bool:

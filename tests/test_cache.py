@@ -242,6 +242,7 @@ class TestTheFile:
         roster_into(path, member("ada"))
         with closing(sqlite3.connect(path)) as db:
             db.execute("PRAGMA user_version=99")
+            db.execute("PRAGMA application_id=99")
         with pytest.raises(StoreError, match="newer Doorward") as refused:
             ask(cache, "ada")
         assert refused.value.newer

@@ -158,7 +158,7 @@ def test_a_changed_journal_is_found_out_with_the_place(place: Hall, statement: s
 
 
 def test_a_row_that_is_no_event_any_more_is_no_traceback(place: Hall) -> None:
-    tamper(place, "UPDATE event SET kind = 'party' WHERE seq = 2")
+    tamper(place, "UPDATE event SET detail = '{' WHERE seq = 2")
     told = place.do("events")
     assert told.code == 8
     assert "event 2 is not as it was written" in told.err

@@ -59,7 +59,7 @@ BORDERS = {
     "httpx": r"sync\.http",
     "starlette": r"sync\.(inbound_app|(console|api)(\.\w+)?)",
     "jinja2": r"sync\.(console(\.\w+)?|mail_text)",
-    "cryptography": r"sync\.(console(\.\w+)?|passwords|certificate)|controller\.sealing",
+    "cryptography": r"sync\.(console(\.\w+)?|passwords|certificate)|controller\.(sealing|minisign)",
     "smtplib": r"sync\.smtp",
     "uvicorn": r"sync\.inbound_server",
     "serial": r"hw\.\w+",

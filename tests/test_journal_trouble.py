@@ -154,6 +154,7 @@ class TestNewerThanTheProgram:
     def test_is_refused_and_left_as_it_is(self, old: str, path: Path) -> None:
         with closing(sqlite3.connect(path)) as db:
             db.execute("PRAGMA user_version=99")
+            db.execute("PRAGMA application_id=99")
         content = path.read_bytes()
         for attempt in (lambda: Journal(path, FakeClock(), "boot-2"), lambda: JournalReader(path)):
             with pytest.raises(StoreError, match=r"has schema 99.*newer Doorward") as refused:

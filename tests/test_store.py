@@ -3,15 +3,27 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from controller.errors import StoreError
-from controller.store import is_damage, open_reader, open_writer, set_aside, translated
+from controller.store import (
+    Breaking,
+    Schema,
+    is_damage,
+    open_reader,
+    open_writer,
+    schema_of,
+    set_aside,
+    snapshot,
+    translated,
+)
 
 ONE = (("CREATE TABLE one(a)", "INSERT INTO one VALUES (1)"),)
 TWO = (*ONE, ("ALTER TABLE one ADD COLUMN b DEFAULT 2", "CREATE TABLE two(c)"))
+CHANGED = (*ONE, Breaking(["ALTER TABLE one RENAME COLUMN a TO z"]), ("CREATE TABLE three(d)",))
 BROKEN = (*ONE, ("ALTER TABLE one ADD COLUMN b DEFAULT 2", "CREATE TABLE one(again)"))
 
 
@@ -37,7 +49,62 @@ def junk(path: Path) -> None:
 
 
 def newer(path: Path) -> None:
+    open_writer(path, CHANGED).close()
+
+
+def test_what_a_later_release_only_added_to_can_be_used_by_an_earlier_one(path: Path) -> None:
     open_writer(path, TWO).close()
+    with closing(open_writer(path, ONE)) as db:
+        db.execute("INSERT INTO one(a) VALUES (5)")
+    with closing(open_reader(path, 1)) as db:
+        assert db.execute("SELECT a FROM one").fetchall() == [(1,), (5,)]
+    assert schema_of(path) == Schema(2, 1), "the earlier one leaves the schema as it is"
+    with closing(open_writer(path, TWO)) as db:
+        assert db.execute("SELECT a, b FROM one").fetchall() == [(1, 2), (5, 2)]
+
+
+def test_after_a_breaking_migration_only_programs_that_know_it_may_use_the_file(path: Path) -> None:
+    open_writer(path, CHANGED).close()
+    assert schema_of(path) == Schema(3, 2)
+    open_writer(path, CHANGED[:2]).close()
+    open_reader(path, 2).close()
+    for refused in (partial(open_writer, path, ONE), partial(open_reader, path, 1)):
+        with pytest.raises(StoreError, match="has schema 3, but this program knows only up to 1"):
+            refused()
+
+
+def test_a_file_that_says_nothing_of_it_is_for_its_own_program_alone(path: Path) -> None:
+    """As it was before there was such a number; and a number that is none is not believed."""
+    open_writer(path, TWO).close()
+    for number in (0, -5, 99):
+        with closing(sqlite3.connect(path)) as db:
+            db.execute(f"PRAGMA application_id={number}")
+        with pytest.raises(StoreError, match="written by a newer Doorward"):
+            open_writer(path, ONE)
+        open_writer(path, TWO).close()
+
+
+def test_a_migration_that_is_cut_off_leaves_both_numbers_as_they_were(path: Path) -> None:
+    open_writer(path, ONE).close()
+    with pytest.raises(StoreError):
+        open_writer(path, (*ONE, Breaking(["CREATE TABLE two(c)", "CREATE TABLE one(again)"])))
+    assert schema_of(path) == Schema(1, 1)
+
+
+def test_a_file_is_copied_while_it_is_written(path: Path, tmp_path: Path) -> None:
+    with closing(open_writer(path, ONE)) as db:
+        db.execute("INSERT INTO one VALUES (2)")  # it stands in the WAL alone
+        snapshot(path, tmp_path / "copy.db")
+    with closing(open_reader(tmp_path / "copy.db", 1)) as db:
+        assert db.execute("SELECT a FROM one").fetchall() == [(1,), (2,)]
+
+
+@pytest.mark.parametrize("make", [lambda path: None, junk])
+def test_what_cannot_be_copied(path: Path, tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(path)
+    with pytest.raises(StoreError, match=r"some\.db cannot be"):
+        snapshot(path, tmp_path / "copy.db")
+    assert held_open(path) == []
 
 
 def test_migrations_are_numbered_and_each_runs_once(path: Path) -> None:

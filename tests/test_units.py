@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.cli.upgrade_place import FOLDER as UPGRADES
 from hw.lock_all import LONGEST
 
 FOLDER = Path(__file__).parent.parent / "systemd"
@@ -125,6 +126,20 @@ def test_the_rules_give_devices_to_groups_that_there_are() -> None:
     assert all(
         f"m doorward {group}\n" in (FOLDER / "doorward.sysusers").read_text() for group in named
     )
+
+
+def test_the_unit_that_finishes_an_upgrade_waits_for_one_and_comes_before_the_doors(
+    tmp_path: Path,
+) -> None:
+    unit = "doorward-upgrade.service"
+    done = analyze("verify", installed(unit, tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert unit not in done.stderr
+    found = settings(unit)
+    assert found["Before"] == [" ".join(UNITS)]
+    assert found["ConditionPathExists"] == [f"/{UPGRADES}/state.json"]
+    assert found["ExecStart"] == [f"/bin/sh /{UPGRADES}/go-on --boot"]
+    assert f"!/{UPGRADES}/hold-sync" in settings(UNITS[1])["ConditionPathExists"]
 
 
 def installed(unit: str, folder: Path) -> Path:

@@ -48,6 +48,7 @@ COMMANDS = {
     "targets": "targets",
     "tokens": "tokens",
     "unlock": "doors",
+    "upgrade": "upgrade",
     "webhooks": "webhooks",
     "visitors": "visitors",
     "users": "users",

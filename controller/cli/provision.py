@@ -1,17 +1,15 @@
 """`doorward provision`: machines set up from a file, many from a table, and images of one."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from controller.cli.output import counted, plain
 from controller.cli.programs import call, systemd_runs
+from controller.cli.sticks import labelled_stick
 from controller.errors import ConfigError
 
-_LABELLED = Path("/dev/disk/by-label/DOORSETUP")
-_MOUNTED = Path("/run/doorward-setup")
 _root = click.option(
     "--root",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
@@ -44,7 +42,7 @@ def apply_(folders: tuple[Path, ...], root: Path) -> None:
     from controller.cli.provision_apply import apply, found_files, refuse_several
     from controller.cli.provision_file import NAME
 
-    with _labelled_stick(root):
+    with labelled_stick(root):
         found = (
             [folder / NAME for folder in folders if (folder / NAME).is_file()]
             if folders
@@ -136,18 +134,3 @@ def _run(commands: Sequence[tuple[str, ...]], root: Path) -> None:
             click.echo(f"not done here: {line}")
         elif why := call(command):
             click.echo(plain(f"{line}: {why}; start the machine again"), err=True)
-
-
-@contextmanager
-def _labelled_stick(root: Path) -> Iterator[None]:
-    """A stick called DOORSETUP is at hand meanwhile."""
-    if root != Path("/") or not _LABELLED.exists():
-        yield
-        return
-    _MOUNTED.mkdir(mode=0o700, exist_ok=True)
-    if why := call(("mount", "-o", "nosuid,nodev,noexec,sync", _LABELLED, _MOUNTED)):
-        click.echo(plain(f"{_LABELLED}: {why}"), err=True)
-    try:
-        yield
-    finally:
-        call(("umount", _MOUNTED))

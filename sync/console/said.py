@@ -34,6 +34,9 @@ _PLAIN: dict[Kind, tuple[str, str, str]] = {  # colour, short, what happened
     Kind.CARD_UNBLOCKED: ("good", "Unblocked", "{author} unblocked a card of {who}"),
     Kind.PINS_SHOWN: ("quiet", "PIN", "{author} looked at the PIN of {who}"),
     Kind.PUSHED: ("quiet", "Check-ins", "{author} had late check-ins told"),
+    Kind.UPGRADING: ("warn", "Upgrade", "{author} began an upgrade"),
+    Kind.UPGRADED: ("good", "Upgraded", "A new release is in force"),
+    Kind.ROLLED_BACK: ("bad", "Rolled back", "The new release did not hold: the old one is back"),
     Kind.RENEWED: ("warn", "Journal", "The journal was damaged and begun anew"),
 }
 _MODES = {

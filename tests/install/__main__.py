@@ -10,13 +10,15 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from release.deb import build, relabelled, version
+from release.deb import build
 from tests.install.guest import STEPS
+from tests.install.shelf import stocked
 from tests.machine import boot, tools
 from tests.machine.report import FAILED, Result, read, table
 
 CHECKOUT = Path(__file__).parent.parent.parent
 FOLDER = CHECKOUT / "var" / "install"
+_LONGEST = 900.0  # seconds from a start to the end
 SUITES = ("bookworm", "trixie")
 PACKAGES = "systemd,systemd-sysv,udev,dbus,procps,python3,ca-certificates,man-db"
 UNIT = """\
@@ -54,15 +56,16 @@ def main() -> int:
         print(f"test-install: skipped: {why}")
         return 0
     package = build("amd64", FOLDER / "packages")
-    newer = relabelled(package, f"{version()}+newer")
-    results = [r for suite in asked.suites or SUITES for r in _tried(suite, package, newer)]
+    shelf = FOLDER / "shelf"
+    stocked(package, shelf)
+    results = [r for suite in asked.suites or SUITES for r in _tried(suite, shelf)]
     size = round(package.stat().st_size / 2**20, 1)
     found = {key: value for r in results for key, value in r.measured.items()}
     print(f"\n{table(results)}\n{json.dumps({'deb_size_mib': size, **found})}")
     return int(any(result.outcome == FAILED for result in results))
 
 
-def _tried(suite: str, package: Path, newer: Path) -> list[Result]:
+def _tried(suite: str, shelf: Path) -> list[Result]:
     place = Place(FOLDER / suite, FOLDER / f"{suite}-share")
     _fresh(suite, place.root)
     shutil.rmtree(place.share, ignore_errors=True)
@@ -71,10 +74,11 @@ def _tried(suite: str, package: Path, newer: Path) -> list[Result]:
         place.share / "source/tests",
         ignore=shutil.ignore_patterns("__pycache__"),
     )
-    shutil.copy(package, place.share / "first.deb")
-    shutil.copy(newer, place.share / "newer.deb")
+    shutil.copytree(shelf, place.share, dirs_exist_ok=True)
     log, told = FOLDER / f"{suite}.log", place.share / "results.jsonl"
-    ended = boot.container(place, log, 300.0, lambda: None)
+    ended = boot.container(place, log, _LONGEST, lambda: None)
+    if (place.share / "cut").exists():  # the guest cut its own power, and goes on where it was
+        ended = boot.container(place, log, _LONGEST, lambda: None)
     found = [replace(each, name=f"{suite} {each.name}") for each in read(told)]
     why = f"{'it went down' if ended else 'it was not done'}; see {place.share}/guest.log, {log}"
     return [*found, *(Result(f"{suite} {n}", FAILED, why=why) for n in [*STEPS][len(found) :])]
