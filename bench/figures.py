@@ -64,6 +64,7 @@ LIMITS = {
     "kills_not_survived": Limit(0),
     "soak_rss_growth_mib": Limit(4),
     "recovery_after_outage_s": Limit(60),
+    "upgrade_downtime_ms": Limit(3_000),
 }
 
 
