@@ -72,7 +72,9 @@ class Layout:
     def fstab(self) -> str:
         """/data, and what lies on it, is mounted before systemd: see initramfs-tools/scripts."""
         small = "mode=1777,nosuid,nodev,size=25%"
-        boot = "ro,umask=0077,nosuid,nodev,noexec,nofail"
+        # A setup file is not to be missed because a slow machine still looks for its devices.
+        late = "nofail,x-systemd.device-timeout=4min"
+        boot = f"ro,umask=0077,nosuid,nodev,noexec,{late}"
         return "".join(
             f"{line}\n"
             for line in (
