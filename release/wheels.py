@@ -24,10 +24,10 @@ MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "armhf": "armv7l"}  # Debian'
 GLIBCS = range(17, 37)  # 2.17 … 2.36, which is Debian 12's
 SCARCE = ("armhf",)  # for the others, everything in the lock has wheels
 SUITES = {"3.11": "bookworm", "3.13": "trixie"}  # Python → the Debian that has it
-TOOLS = ("ca-certificates", "gcc", "libffi-dev", "python3-dev", "python3-venv")
+TOOLS = ("gcc", "libffi-dev", "python3-dev", "python3-venv")
 BUILDERS = ("setuptools",)
-CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"  # this machine's may know more than Debian
-PIP = f"/venv/bin/python -m pip --quiet --disable-pip-version-check --cert {CERTIFICATES}"
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")  # this machine's, copied
+PIP = "/venv/bin/python -m pip --quiet --disable-pip-version-check --cert /certificates.crt"
 SOURCES = "--no-binary :all: --no-build-isolation --wheel-dir /wheels"
 STEPS = (
     "python3 -m venv /venv",
@@ -125,7 +125,7 @@ def _build(arch: str, python: str, target: Path) -> None:
     foreign.fresh(arch, SUITES[python], TOOLS, root)
     (root / "wanted.lock").write_text(only(lock, names))
     (root / "builders.lock").write_text(only(lock, BUILDERS))
-    shutil.copy(CERTIFICATES, root / CERTIFICATES[1:])
+    shutil.copy(CERTIFICATES, root / "certificates.crt")
     for step in STEPS:
         foreign.inside(root, *step.split())
     for wheel in sorted((root / "wheels").iterdir()):
