@@ -18,9 +18,11 @@ NEEDED = {
     "mmdebstrap": "mmdebstrap",
     "systemd-nspawn": "systemd-container",
     "arch-test": "arch-test",
-    "qemu-arm-static": "qemu-user-static",
-    "update-binfmts": "binfmt-support",
 }
+EMULATION = (
+    "apt-get install qemu-user-static binfmt-support; in a container besides, if it may:"
+    " mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc; update-binfmts --enable"
+)
 
 
 def obstacle(arch: str) -> str:
@@ -30,10 +32,7 @@ def obstacle(arch: str) -> str:
     if packages := [package for program, package in NEEDED.items() if not shutil.which(program)]:
         return f"not installed: apt-get install {' '.join(packages)}"
     if subprocess.run(["arch-test", arch], capture_output=True, check=False).returncode:
-        return (
-            f"this kernel runs no {arch} programs: update-binfmts --enable (in a container first:"
-            " mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc)"
-        )
+        return f"nothing here runs programs of {arch}: {EMULATION}"
     return ""
 
 

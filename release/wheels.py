@@ -42,7 +42,7 @@ def main() -> int:
     asked = words.parse_args()
     try:
         print(built(asked.arch) or "nothing to build: everything has a wheel")
-    except OSError as error:
+    except (OSError, subprocess.SubprocessError) as error:
         print(f"release.wheels: {error}", file=sys.stderr)
         return 1
     return 0

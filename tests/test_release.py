@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from controller.cli.group import COMMANDS
-from release import deb, wheels
+from release import deb, foreign, wheels
 from release.manual import completion, manual
 
 SCRIPTS = sorted((deb.ROOT / "release/debian").glob("p*"))
@@ -81,6 +81,11 @@ def test_what_pip_found_no_wheel_of_is_told_from_other_troubles() -> None:
 
 def test_nothing_is_built_where_everything_has_a_wheel() -> None:
     assert wheels.built("arm64") is None
+
+
+def test_where_no_foreign_debian_can_run_it_says_what_to_type() -> None:
+    why = foreign.obstacle("pdp11")
+    assert "apt-get install" in why or "run it as root" in why
 
 
 def test_a_package_serves_the_pythons_that_something_was_built_for(tmp_path: Path) -> None:
