@@ -22,9 +22,9 @@ test: $(READY)
 test-machine: $(READY)
 	$(BIN)/python -m tests.machine $(NAMES)
 
-# The Debian package in clean Debians with a booted systemd; as root.
+# The Debian package in clean Debians with a booted systemd; as root. Emulated: make test-install ARCH=armhf
 test-install: $(READY)
-	$(BIN)/python -m tests.install
+	$(BIN)/python -m tests.install $(if $(ARCH),--arch $(ARCH))
 
 # The disk image in an emulator, its power cut; as root. The Raspberry Pi's: make test-image ARCH=arm64
 test-image: $(READY)

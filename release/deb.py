@@ -2,8 +2,9 @@
 
 Everything that is installed comes from `requirements-hardware.lock`, by its hashes, at build time;
 nothing is downloaded where it is installed, and nothing foreign runs while it is built, so that any
-machine builds it for any architecture. One package serves every Debian of `PYTHONS`: compiled
-modules carry their Python's version in their names and lie side by side.
+machine builds it for any architecture. What has no wheel there is built first (`release.wheels`).
+One package serves every Debian of `PYTHONS`: compiled modules carry their Python's version in their
+names and lie side by side.
 
 Layout: /usr/lib/doorward is a virtual environment on the system's python3, /usr/bin/doorward starts
 it; beside it units, udev rules, users, shell completion, man page, documents.
@@ -15,16 +16,16 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
+from release import wheels
 from release.manual import completion, manual
+from release.wheels import MACHINES
 
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build" / "deb"
-MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "armhf": "armv7l"}  # Debian's name → Python's
 PYTHONS = ("3.11", "3.12", "3.13")  # Debian 12, Ubuntu 24.04, Debian 13
-GLIBCS = range(17, 37)  # 2.17 … 2.36, which is Debian 12's
 HOME = "usr/lib/doorward"
 SITE = f"{HOME}/lib/python{PYTHONS[0]}/site-packages"  # the other Pythons' is a link to it
 UNNEEDED = ("bin", "**/__pycache__", "**/tests", "**/direct_url.json")
@@ -51,7 +52,7 @@ Package: doorward
 Version: {version}
 Architecture: {arch}
 Maintainer: The Doorward developers <doorward@localhost>
-Depends: python3 (>= 3.11), python3 (<< 3.14), systemd (>= 252), udev, ca-certificates
+Depends: {pythons}, systemd (>= 252), udev, ca-certificates
 Recommends: systemd-timesyncd | time-daemon
 Section: net
 Priority: optional
@@ -68,15 +69,24 @@ def main() -> int:
     words.add_argument("--arch", choices=MACHINES, default=_own_architecture())
     words.add_argument("--out", type=Path, default=ROOT / "dist", help="folder (default: dist)")
     words.add_argument(
-        "--built", type=Path, help="folder of wheels built for what has none for this architecture"
+        "--built", type=Path, help="folder of wheels for what has none (default: builds them)"
     )
     asked = words.parse_args()
-    print(build(asked.arch, asked.out, asked.built))
+    try:
+        print(build(asked.arch, asked.out, asked.built))
+    except OSError as error:
+        print(f"release.deb: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
 def build(arch: str, out: Path, built: Path | None = None) -> Path:
-    """The package's path. Raises `CalledProcessError` if a tool fails, which says why itself."""
+    """The package's path.
+
+    Raises `CalledProcessError` if a tool fails, which says why itself, `OSError` if this machine
+    cannot build what has no wheel.
+    """
+    built = built or wheels.built(arch)
     tree = BUILD / arch
     shutil.rmtree(tree, ignore_errors=True)
     _environment(tree, arch, built)
@@ -89,7 +99,8 @@ def build(arch: str, out: Path, built: Path | None = None) -> Path:
         mode = 0o644 if script.name == "triggers" else 0o755
         _write(tree / "DEBIAN" / script.name, filled.encode(), mode)
     size = sum(path.lstat().st_size for path in tree.rglob("*")) // 1024
-    control = CONTROL.format(version=version(), arch=arch, size=size)
+    names = ", ".join(served(pythons(built)))
+    control = CONTROL.format(version=version(), arch=arch, size=size, pythons=names)
     _write(tree / "DEBIAN/control", control.encode())
     out.mkdir(parents=True, exist_ok=True)
     package = out / f"doorward_{version()}_{arch}.deb"
@@ -117,10 +128,26 @@ def version() -> str:
         return str(tomllib.load(file)["project"]["version"])
 
 
+def pythons(built: Path | None) -> tuple[str, ...]:
+    """Those that a package serves: all, unless something had to be built for each."""
+    if not built:
+        return PYTHONS
+    return tuple(each for each in PYTHONS if any(built.glob(f"*-{_tag(each)}-*.whl")))
+
+
+def served(some: Collection[str]) -> Iterator[str]:
+    """That they are needed, in Debian's words."""
+    minors = sorted(int(each.partition(".")[2]) for each in some)
+    yield f"python3 (>= 3.{minors[0]})"
+    yield f"python3 (<< 3.{minors[-1] + 1})"
+    for minor in set(range(minors[0], minors[-1])) - set(minors):
+        yield f"python3 (<< 3.{minor}) | python3 (>= 3.{minor + 1})"
+
+
 def _environment(tree: Path, arch: str, built: Path | None) -> None:
     home, site = tree / HOME, tree / SITE
     site.mkdir(parents=True)
-    for python in PYTHONS:
+    for python in pythons(built):
         part = BUILD / f"{arch}-{python}"
         shutil.rmtree(part, ignore_errors=True)
         _install(part, arch, python, built)
@@ -136,19 +163,17 @@ def _environment(tree: Path, arch: str, built: Path | None) -> None:
 
 def _install(part: Path, arch: str, python: str, built: Path | None) -> None:
     """Download and unpack what the lock names, for that Python on that machine."""
-    machine = MACHINES[arch]
-    platforms = [f"--platform=manylinux_2_{minor}_{machine}" for minor in GLIBCS]
-    lock = ROOT / "requirements-hardware.lock"
+    lock, platforms = wheels.LOCK, wheels.platforms(arch)
     if built:
         lock = without(lock, built, part.with_suffix(".lock"))
         # Their hashes are of the sources that they were built from.
         _pip(
             "--no-deps",
             "--no-index",
-            *platforms,
+            f"--platform=linux_{MACHINES[arch]}",
             f"--python-version={python}",
             f"--target={part}",
-            *(f"{wheel}" for wheel in sorted(built.glob(f"*-cp{python.replace('.', '')}-*.whl"))),
+            *(f"{wheel}" for wheel in sorted(built.glob(f"*-{_tag(python)}-*.whl"))),
         )
     _pip(
         "--require-hashes",
@@ -163,12 +188,7 @@ def _install(part: Path, arch: str, python: str, built: Path | None) -> None:
 def without(lock: Path, built: Path, target: Path) -> Path:
     """The lock less what was built by hand."""
     names = {wheel.name.partition("-")[0].lower() for wheel in built.glob("*.whl")}
-    kept, keep = [], True
-    for line in lock.read_text().splitlines():
-        if not line.startswith((" ", "#")):
-            keep = line.partition("==")[0].lower() not in names
-        if keep:
-            kept.append(line)
+    kept = [part for name, part in wheels.entries(lock.read_text()).items() if name not in names]
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text("\n".join(kept))
     return target
@@ -252,6 +272,11 @@ def _write(path: Path, content: bytes, mode: int = 0o644) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     path.chmod(mode)
+
+
+def _tag(python: str) -> str:
+    """3.11 as wheels write it."""
+    return f"cp{python.replace('.', '')}"
 
 
 def _own_architecture() -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from controller.cli.group import COMMANDS
-from release import deb
+from release import deb, foreign, wheels
 from release.manual import completion, manual
 
 SCRIPTS = sorted((deb.ROOT / "release/debian").glob("p*"))
@@ -57,3 +57,59 @@ def test_files_that_differ_between_pythons_are_not_mixed(tmp_path: Path) -> None
         (place / "module.py").write_text(text)
     with pytest.raises(ValueError, match="differs between Pythons"):
         deb.merge(one, other)
+
+
+LOCKED = "cffi==2.1 ; x \\\n    --hash=sha256:aa\n    # via all\nRich==1 \\\n    --hash=sha256:bb\n"
+
+
+def test_only_what_has_no_wheel_is_built_and_by_its_hash() -> None:
+    assert list(wheels.entries(LOCKED)) == ["cffi", "rich"]
+    assert wheels.only(LOCKED, ["rich"]) == "Rich==1 \\\n    --hash=sha256:bb\n"
+
+
+def test_what_builds_them_is_in_the_lock() -> None:
+    assert set(wheels.BUILDERS) <= set(wheels.entries(wheels.LOCK.read_text()))
+
+
+def test_what_pip_found_no_wheel_of_is_told_from_other_troubles() -> None:
+    found = (
+        "ERROR: Could not find a version\nERROR: No matching distribution found for cffi==2.1.1\n"
+    )
+    assert wheels.refused(found) == "cffi"
+    assert not wheels.refused("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES")
+
+
+def test_nothing_is_built_where_everything_has_a_wheel() -> None:
+    assert wheels.built("arm64") is None
+
+
+def test_where_no_foreign_debian_can_run_it_says_what_to_type() -> None:
+    why = foreign.obstacle("pdp11")
+    assert "apt-get install" in why or "run it as root" in why
+
+
+def test_a_package_serves_the_pythons_that_something_was_built_for(tmp_path: Path) -> None:
+    assert deb.pythons(None) == deb.PYTHONS
+    for tag in ("cp311", "cp313"):
+        (tmp_path / f"cffi-2.1-{tag}-{tag}-linux_armv7l.whl").touch()
+    assert deb.pythons(tmp_path) == ("3.11", "3.13")
+
+
+@pytest.mark.parametrize(
+    ("pythons", "told"),
+    [
+        (deb.PYTHONS, ["python3 (>= 3.11)", "python3 (<< 3.14)"]),
+        (("3.11",), ["python3 (>= 3.11)", "python3 (<< 3.12)"]),
+        (
+            ("3.11", "3.13"),
+            [
+                *("python3 (>= 3.11)", "python3 (<< 3.14)"),
+                "python3 (<< 3.12) | python3 (>= 3.13)",
+            ],
+        ),
+    ],
+)
+def test_the_package_asks_for_a_python_that_it_serves(
+    pythons: tuple[str, ...], told: list[str]
+) -> None:
+    assert list(deb.served(pythons)) == told

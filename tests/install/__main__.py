@@ -1,5 +1,6 @@
 """`python -m tests.install [SUITE…]`: installs, upgrades, refuses, removes and purges the package
 in clean Debians with a booted systemd, and ends in a table. As root; minutes the first time.
+With `--arch`: by user-mode emulation, and without systemd (`tests.install.foreign`).
 """
 
 import argparse
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from release.deb import build
+from tests.install import foreign
 from tests.install.guest import STEPS
 from tests.install.shelf import stocked
 from tests.machine import boot, tools
@@ -48,8 +50,11 @@ class Place:
 def main() -> int:
     words = argparse.ArgumentParser(prog="python -m tests.install", description=__doc__)
     words.add_argument("suites", nargs="*", metavar="SUITE", help=f"of {', '.join(SUITES)}")
+    words.add_argument("--arch", choices=foreign.ARCHITECTURES, help="another than amd64")
     words.add_argument("--install", action="store_true", help="first apt-get what is missing")
     asked = words.parse_args()
+    if asked.arch:
+        return foreign.main(asked.arch, asked.suites or SUITES[:1])
     if asked.install:
         tools.install()
     if why := tools.obstacle():
