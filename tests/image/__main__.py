@@ -25,6 +25,7 @@ from tests.machine.guest.lab import Failed, now
 from tests.machine.report import FAILED, PASSED, SKIPPED, Result, table
 
 STEPS = {**story.STEPS, **upgrades.STEPS, **story.LAST}
+UPGRADED = "amd64"  # the emulated Pi is too slow for it
 CHECKOUT = Path(__file__).parent.parent.parent
 FOLDER = CHECKOUT / "var" / "image"
 
@@ -65,11 +66,12 @@ def _told(arch: str, image: Path) -> list[Result]:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     machine = Machine(arch, card, key, FOLDER)
     shelf = FOLDER / "shelf"
-    stocked(image.with_suffix(".deb"), shelf, upgrades.NAMES)
+    if arch == UPGRADED:
+        stocked(image.with_suffix(".deb"), shelf, upgrades.NAMES)
     told = Told(machine, key.with_suffix(".pub").read_text().strip(), arch, shelf)
     results: list[Result] = []
     try:
-        for name in STEPS:
+        for name in _names(arch):
             if any(result.outcome == FAILED for result in results):
                 results.append(Result(name, SKIPPED, why="a step before it failed"))
             else:
@@ -78,6 +80,10 @@ def _told(arch: str, image: Path) -> list[Result]:
     finally:
         machine.cut_power()
     return results
+
+
+def _names(arch: str) -> list[str]:
+    return [name for name in STEPS if arch == UPGRADED or name not in upgrades.STEPS]
 
 
 def _played(name: str, told: Told) -> Result:
