@@ -187,9 +187,12 @@ class TestSwitch:
         (system.dpkg.admin / "status").write_text(broken)
         switching(system, services).repair()
         services.boot()
-        assert switching(system, services).go_on() == OK
+        watching, compiled = switching(system, services), list[str]()
+        watching.compile = lambda: compiled.append(system.there)
+        assert watching.go_on() == OK
         assert system.there == "1.1"
         assert not half.exists()
+        assert compiled == ["1.1"]  # no door waited for it
 
 
 class ReadOnly(Place):

@@ -18,7 +18,7 @@ from controller.cli.upgrade_dpkg import Dpkg
 from controller.cli.upgrade_health import well_in
 from controller.cli.upgrade_place import Place, State, Step
 from controller.cli.upgrade_release import OnStick, Release, Wanted, on_sticks, taken
-from controller.cli.upgrade_services import SYNC, RealServices
+from controller.cli.upgrade_services import CONTROLLER, SYNC, RealServices
 from controller.cli.upgrade_switch import Switch
 from controller.cli.upgrade_try import Migrated, copy_files, no_way_back, tried
 from controller.config import load
@@ -167,8 +167,11 @@ def switch(tell: Callable[[str], None]) -> Switch:
 
 
 def spawned(place: Place, *how: str) -> str:
-    """What goes on in a unit of its own, which no lost terminal ends; "" or why it does not."""
-    about = f"--unit={UNIT}", "--collect", "--quiet", *how
+    """What goes on in a unit of its own, which no lost terminal ends; "" or why it does not.
+
+    At the machine's start the doors have their time to come up before they are watched.
+    """
+    about = f"--unit={UNIT}", "--collect", "--quiet", f"--property=After={CONTROLLER}", *how
     told = "--description=Doorward: upgrade"
     return ran(("systemd-run", *about, told, *place.write_go_on())).why
 

@@ -12,7 +12,8 @@ NAME = "doorward"
 # What our maintainer scripts look at: the upgrade starts and stops the services itself, goes back
 # where it has to, and compiles later what is in a hurry now.
 DRIVEN = {"DOORWARD_UPGRADE": "1"}
-BACK = {**DRIVEN, "DOORWARD_DOWNGRADE": "1", "DOORWARD_COMPILE": "later"}
+HURRIED = {**DRIVEN, "DOORWARD_COMPILE": "later"}
+BACK = {**HURRIED, "DOORWARD_DOWNGRADE": "1"}
 _LONGEST = 900.0  # seconds; a small machine compiles for minutes
 _PART = re.compile(
     r"\s*([a-z0-9][a-z0-9+.-]*)(?::\w+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*(\S+)\s*\))?\s*"

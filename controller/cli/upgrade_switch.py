@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from controller.cli.upgrade_dpkg import BACK, DRIVEN, Dpkg
+from controller.cli.upgrade_dpkg import BACK, DRIVEN, HURRIED, Dpkg
 from controller.cli.upgrade_place import PROGRAM, Place, State, Step
 from controller.cli.upgrade_services import CONTROLLER, SYNC, Services
 from controller.cli.upgrade_watch import Seen, Watch
@@ -64,17 +64,17 @@ class Switch:
         state = replace(state, restart=False, seq=self.services.newest())
         self.place.put(state)
         if state.step is Step.SWITCH:
-            state = replace(self._switch(state), restart=False)
+            state = replace(self._switch(state, HURRIED), restart=False)
         if state.step is Step.BACK:
             state = replace(self._back(state), restart=False)
         self.place.put(state)
 
-    def _switch(self, state: State) -> State:
+    def _switch(self, state: State, how: Mapping[str, str] = DRIVEN) -> State:
         """Install it; the old program goes on deciding meanwhile."""
         self.place.hold_sync()
         if state.sync and state.restart:
             self.services.do("stop", SYNC)
-        if why := self._installed(self.place.deb, DRIVEN, state):
+        if why := self._installed(self.place.deb, how, state):
             return self._next(state, Step.BACK, f"it cannot be installed: {why}")
         self._say(f"installed: {state.new}")
         return self._next(state, Step.WATCH)
@@ -96,6 +96,8 @@ class Switch:
             return
         self._note(Kind.UPGRADED, state)
         self._finish(state)
+        if not state.restart:
+            self.compile()
         self.place.keep_old(state.old)
         self._end(state, OK, f"{state.new} is in force, and the doors are well")
 

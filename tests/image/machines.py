@@ -69,15 +69,20 @@ class Machine:
         except OSError:
             return False
 
-    def type(self, command: str, *, good: Sequence[int] = (0,)) -> str:
+    def type(self, command: str, *, good: Sequence[int] = (0,), seconds: float = 300.0) -> str:
         """By SSH. Raises `Failed` if it ends in another way."""
         done = subprocess.run(
-            self._ssh(command), capture_output=True, text=True, timeout=300, check=False
+            self._ssh(command), capture_output=True, text=True, timeout=seconds, check=False
         )
         if done.returncode not in good:
             said = (done.stderr or done.stdout).strip()[-600:]
             raise Failed(f"{command}: ended with {done.returncode}: {said}")
         return done.stdout
+
+    def send(self, source: Path, target: str) -> None:
+        """A file, by SSH."""
+        with source.open("rb") as file:
+            subprocess.run(self._ssh(f"cat > {target}"), stdin=file, check=True)
 
     def lines(self, command: str) -> Iterator[str]:
         """What it says, line by line, as long as there is power."""

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from release.image.partitions import MIB
@@ -50,6 +51,7 @@ class Told:
     machine: Machine
     key: str
     arch: str
+    shelf: Path  # releases, see tests/install/shelf.py
     measured: dict[str, Any] = field(default_factory=dict)
     identity: str = ""
     entries: int = 0
@@ -77,11 +79,11 @@ def set_up(told: Told) -> None:
     until(f"{DONE} is there", lambda: DONE in card.names(), BOOT)
     demand(SETUP not in card.names() and ERRORS not in card.names(), f"left: {card.names()}")
     until("somebody may log in", machine.lets_in, BOOT)
-    _until_active(told)
+    until_active(told)
     told.measured["first_boot_to_ready_s"] = _ready_after(told)
     demand(not card.holds(SECRET), "a secret can still be read on the boot partition")
-    until("the keyholder gets in", lambda: _scan(told, CARD))
-    demand(not _scan(told, "DEADBEEF"), "a stranger got in")
+    until("the keyholder gets in", lambda: scan(told))
+    demand(not scan(told, "DEADBEEF"), "a stranger got in")
     told.identity = _identity(told)
 
 
@@ -156,7 +158,7 @@ def up_again(told: Told) -> None:
     machine = told.machine
     machine.switch_on(*(("-rtc", "base=2019-05-01T00:00:00") if told.arch == "amd64" else ()))
     until("somebody may log in", machine.lets_in, BOOT)
-    _until_active(told)
+    until_active(told)
     told.measured["boot_to_ready_s"] = _ready_after(told)
     told.measured["emulated_by"] = machine.accelerator.partition(",")[0]
     said = machine.type("doorward journal verify")
@@ -164,7 +166,7 @@ def up_again(told: Told) -> None:
     events = machine.type("doorward --json events --kind access --last 1000 | grep -c granted")
     demand(int(events) > told.entries, f"{events.strip()} entries are left of {told.entries} and 1")
     demand(_identity(told) == told.identity, "it is another machine now")
-    until("the keyholder gets in", lambda: _scan(told, CARD))
+    until("the keyholder gets in", lambda: scan(told))
     behind = told.last - int(machine.type("date +%s"))
     demand(behind < CLOCK_KEPT, f"the clock is {behind} s behind where it was")
     machine.cut_power()
@@ -183,32 +185,30 @@ def data_lost(told: Told) -> None:
     machine.cut_power()
 
 
-STEPS: dict[str, Callable[[Told], None]] = {
-    step.__name__.replace("_", " "): step
-    for step in (
-        *(mistake_told, set_up, as_it_should_be, read_only, closed, power_cut, up_again),
-        data_lost,
-    )
-}
-
-
-def _setup(told: Told) -> str:
-    return SETUP_FILE.format(key=told.key, secret=SECRET, card=CARD)
-
-
-def _scan(told: Told, card: str) -> bool:
+def scan(told: Told, card: str = CARD) -> bool:
     """Does this card open the door?"""
     said = told.machine.type(f"doorward --json sim scan front {card}", good=(0, 1, 2, 4))
     decided = json.loads(said)["decided"] if said.strip() else None
     return bool(decided and decided["reason"] == "granted")
 
 
-def _until_active(told: Told) -> None:
+def until_active(told: Told) -> None:
     def active() -> bool:
         said = told.machine.type(f"systemctl is-active {' '.join(UNITS)}", good=(0, 3, 4, 255))
         return said.split() == ["active"] * len(UNITS)
 
     until("both services are active", active, BOOT)
+
+
+STEPS: dict[str, Callable[[Told], None]] = {
+    step.__name__.replace("_", " "): step
+    for step in (*(mistake_told, set_up, as_it_should_be, read_only, closed, power_cut, up_again),)
+}
+LAST = {"data lost": data_lost}
+
+
+def _setup(told: Told) -> str:
+    return SETUP_FILE.format(key=told.key, secret=SECRET, card=CARD)
 
 
 def _ready_after(told: Told) -> float:

@@ -1,7 +1,7 @@
 """The releases that are tried: all from one package, relabelled, changed, and signed."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,7 +27,7 @@ _end.start()
 """
 
 
-def stocked(package: Path, shelf: Path) -> None:
+def stocked(package: Path, shelf: Path, names: Sequence[str] = NAMES) -> None:
     """Each release and its signature in `shelf`, and a key that signs, but is not trusted."""
     shutil.rmtree(shelf, ignore_errors=True)
     shelf.mkdir(parents=True)
@@ -36,7 +36,7 @@ def stocked(package: Path, shelf: Path) -> None:
         for name in ("ours", "foreign"):
             new_key(Path(private, name), shelf / f"{name}.pub")
             keys[name] = secret_key(Path(private, name), str)
-    for number, name in enumerate(NAMES, 1):
+    for number, name in enumerate(names, 1):
         made = relabelled(package, f"{version()}+{number}{name}", _changed(name, shelf))
         sign(made.replace(shelf / f"{name}.deb"), keys["ours"], 1.0)
     shutil.copy(shelf / "second.deb", shelf / "foreign.deb")
