@@ -1,5 +1,5 @@
 """`python -m tests.image`: boots the disk image in an emulator, cuts its power, loses its data,
-upgrades it, and ends in a table. As root; half an hour without KVM.
+upgrades it, and ends in a table. As root; three quarters of an hour without KVM.
 """
 
 import argparse

@@ -10,7 +10,7 @@ from tests.machine.guest.lab import demand, now, until
 
 # Of tests/install/shelf.py, in the order in which they are newer.
 SECOND, DEAD, WHOLE = NAMES = ("second", "third-dead", "third-whole")
-_FOLDER, _KEY = "/root", "/root/ours.pub"
+_KEY = "ours.pub"
 _PLACE = "/var/lib/doorward-upgrade"
 _LONGEST = 1800.0  # seconds; the emulated machine compiles for minutes
 _FRESH = "/usr/lib/doorward/lib/python3.11/site-packages/controller/*.dpkg-new"
@@ -64,10 +64,10 @@ STEPS: dict[str, Callable[[Told], None]] = {
 
 
 def _sent(told: Told, name: str) -> str:
-    """The release and its signature; where they are on the machine."""
+    """The release and its signature; where it is on the machine."""
     for end in ("deb", "deb.minisig"):
-        told.machine.send(told.shelf / f"{name}.{end}", f"{_FOLDER}/{name}.{end}")
-    return f"{_FOLDER}/{name}.deb"
+        told.machine.send(told.shelf / f"{name}.{end}", f"{name}.{end}")
+    return f"{name}.deb"
 
 
 def _upgrade(told: Told, name: str, how: str, good: int) -> str:
