@@ -198,7 +198,9 @@ class TestBeside:
         cache = FILES["cache.db"][0]
         open_writer(tmp_path / "cache.db", cache).close()
         assert migrate(tmp_path)["files"] == {"cache.db": {"version": len(cache), "lowest": 1}}
-        open_writer(tmp_path / "inbox.db", (*FILES["inbox.db"][0], Breaking(["CREATE TABLE x(y)"])))
+        open_writer(
+            tmp_path / "inbox.db", (*FILES["inbox.db"][0], Breaking(["CREATE TABLE x(y)"]))
+        ).close()
         assert schema_of(tmp_path / "inbox.db") == Schema(len(FILES["inbox.db"][0]) + 1, 3)
 
 
