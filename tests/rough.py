@@ -287,6 +287,8 @@ class Certificates:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
             .add_extension(_of_authority((by or self._key).public_key()), False)
         )
+        if authority:
+            made = made.add_extension(_SIGNS, critical=True)
         if names:
             alternatives = x509.SubjectAlternativeName([_alternative(name) for name in names])
             made = made.add_extension(alternatives, critical=False)
@@ -294,6 +296,17 @@ class Certificates:
 
 
 _PEM = serialization.Encoding.PEM
+_SIGNS = x509.KeyUsage(
+    digital_signature=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 def _of_authority(key: ec.EllipticCurvePublicKey) -> x509.AuthorityKeyIdentifier:
