@@ -24,7 +24,7 @@ id,name,card,pin,labels
 k1,Ida Keys,04A1B2C3,,keyholder
 k2,Pim Pin,,8264,keyholder
 """
-_MORE = """
+KEYPAD_AND_KEYS = """
 [clock]
 trust = "always"
 [doors.front.readers.keypad]
@@ -111,7 +111,7 @@ class Hall(House):
             f'admits = ["plan:*", "keyholder", "resource:*"]\nname = "Front door"\n{_DEVICES}',
         )
         path = self.folder / "doorward.toml"
-        path.write_text(text + _MORE)
+        path.write_text(text + KEYPAD_AND_KEYS)
         return load(path, TABLES, PLATFORMS)
 
 

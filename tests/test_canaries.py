@@ -17,7 +17,7 @@ from controller.secrets import device_key
 from sync.simulator.cobot import SimulatedCobot
 from sync.simulator.hive import SimulatedHive
 from sync.simulator.messages import Request, Response
-from tests.halls import doorward
+from tests.halls import KEYPAD_AND_KEYS, doorward
 from tests.hives import DOORS
 from tests.houses import UNLIMITED, config_text, gym_user
 from tests.test_processes import Processes, until
@@ -50,27 +50,17 @@ OWN_PLACES = {
     *("cobot-token", "hive-key", "hook-secret", "keys.csv", "passphrase"),
     *("mail-password", "console-password"),
 }
-MORE = """
-[clock]
-trust = "always"
-[doors.front.readers.keypad]
-driver = "sim"
-card = { format = "pin" }
-[platforms.keys]
-kind = "file"
-path = "keys.csv"
-keyholders = true
-card = { format = "hex" }
+MORE = f"""{KEYPAD_AND_KEYS}\
 [targets.hook]
 url = "http://127.0.0.1:9/hook"
-secret = { file = "hook-secret" }
+secret = {{ file = "hook-secret" }}
 allow_private = true
 [mail]
 server = "127.0.0.1"
 port = 9
 sender = "doors@example.org"
 user = "doors"
-password = { file = "mail-password" }
+password = {{ file = "mail-password" }}
 """
 COMMANDS = (
     *("status", "doors", "people", "explain Ada front", f"explain {CARD} front", "events"),
