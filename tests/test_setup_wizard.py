@@ -88,11 +88,21 @@ def site_and_door(terminal: Terminal) -> None:
     terminal.answer("Its name in full")
 
 
+def simulated(terminal: Terminal, what: str) -> None:
+    terminal.until(f"Plug the {what} in now")
+    terminal.type("")
+    number_of(terminal, "a simulated one", f"Which is the {what}?")
+
+
 def no_hardware(terminal: Terminal) -> None:
-    for what in ("reader", "relay"):
-        terminal.until(f"Plug the {what} in now")
-        terminal.type("")
-        number_of(terminal, "a simulated one", f"Which is the {what}?")
+    simulated(terminal, "reader")
+    simulated(terminal, "relay")
+
+
+def list_of_one(terminal: Terminal) -> None:
+    terminal.answer("Which platform?", "3")
+    terminal.answer("A short name for it")
+    terminal.answer("Name of one person", "Ruth Amsel")
 
 
 def serial_reader(terminal: Terminal, port: str) -> None:
@@ -249,12 +259,10 @@ def test_without_any_hardware_or_platform_it_can_be_tried(path: Path) -> None:
         terminal.answer("Set up anew all the same?", "y")
         site_and_door(terminal)
         no_hardware(terminal)
-        terminal.answer("Which platform?", "3")
-        terminal.answer("A short name for it")
-        terminal.answer("Name of one person", "Ruth Amsel")
+        list_of_one(terminal)
         terminal.answer("Their card's number", "12AB")
-        terminal.until("write digits only")
-        terminal.answer("Their card's number", PRINTED)
+        terminal.until("it is not written in digits")
+        terminal.answer("Their card's number")
         terminal.answer("Do they get in even")
         terminal.answer("Who of them may enter")
         terminal.answer("Which platform?")
@@ -265,11 +273,47 @@ def test_without_any_hardware_or_platform_it_can_be_tried(path: Path) -> None:
             terminal.answer("A card's number", "DEADBEEF")
             terminal.until("denied_unknown_credential")
             terminal.answer("Once more?", "y")
-            terminal.answer("A card's number", "007B3972")
+            terminal.answer("A card's number")
             terminal.until("granted, Ruth Amsel")
             assert terminal.end() == 0
     (old,) = path.parent.glob("doorward.toml.*Z")
     assert old.read_text() == "# what was in force\n"
+
+
+@pytest.mark.parametrize(
+    ("printed", "listed", "form"),
+    [
+        ("", CARD, {"format": "hex"}),
+        ("123,14706", '"123,14706"', {"format": "3-5"}),
+        ("0000000017", CARD, {"format": "hex"}),  # of another card
+    ],
+)
+def test_whatever_is_printed_on_the_card_that_was_shown_it_opens_from_a_list(
+    path: Path, reader: tuple[int, str], printed: str, listed: str, form: dict[str, str]
+) -> None:
+    far, port = reader
+    with begin(path) as terminal:
+        site_and_door(terminal)
+        serial_reader(terminal, port)
+        terminal.answer("Number printed on a card", printed)
+        terminal.until("Hold the card to the reader")
+        os.write(far, f"\x02{CARD}5F\x03".encode())
+        simulated(terminal, "relay")
+        list_of_one(terminal)
+        terminal.until("Enter: the card you held to the reader")
+        terminal.answer("Their card's number")
+        terminal.answer("Do they get in even")
+        terminal.answer("Who of them may enter")
+        terminal.answer("Which platform?")
+        terminal.until("Do both run now?")
+        with running(path):
+            terminal.type("y")
+            terminal.until("Hold a card that is to open")
+            os.write(far, f"\x02{CARD}5F\x03".encode())
+            terminal.until("granted, Ruth Amsel")
+            assert terminal.end() == 0
+    assert tomllib.loads(path.read_text())["platforms"]["keyholders"]["card"] == form
+    assert listed in (path.parent / "keyholders.csv").read_text()
 
 
 def relay_that_does_nothing(terminal: Terminal, board: LcusBoard) -> None:

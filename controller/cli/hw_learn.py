@@ -47,6 +47,8 @@ class Lesson:
     person: Person
     patience: float = 60.0
     lines: list[str] = field(default_factory=list)  # of the configuration, to copy
+    sent: str = ""  # of the card, by its reader
+    form: CardFormat | None = None  # in which that is to be read
 
     def read(self, printed: str) -> None:
         """One scan at any reader: how it writes cards. HardwareError if none can be used."""
@@ -69,6 +71,7 @@ class Lesson:
         self.person.say(f"  {seen.part} sent: {text}")
         formats = found_formats(text, printed, self.person)
         if formats:
+            self.sent, self.form = text, formats[0]
             self._suggest(seen.part, formats[0])
 
     def move(self, part: str) -> None:

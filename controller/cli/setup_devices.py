@@ -9,12 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from controller.cards import CardFormat
 from controller.cli.hw_directly import Directly
 from controller.cli.hw_learn import Lesson, found_formats
 from controller.cli.hw_screen import ears_of, machine_clock
 from controller.cli.hw_words import card_settings
 from controller.cli.output import lasting
 from controller.cli.setup_ask import Asking
+from controller.cli.setup_card import Shown
 from controller.cli.setup_data import trial
 from controller.errors import ConfigError, DoorwardError, HardwareError
 from hw.present import Present, present
@@ -37,8 +39,7 @@ class Devices:
     folder: Path
     patience: float
     release: float
-    printed: str = ""  # on the card that was learnt; never kept
-    read: str = ""  # what its reader sent; never kept
+    shown: Shown = Shown()  # noqa: RUF009 - immutable
 
     def reader(self) -> Table:
         """The reader's table, `card` included."""
@@ -46,11 +47,12 @@ class Devices:
             made = self._choose("reader", _readers)
             if made["driver"] == "sim":
                 return {**made, "card": {"format": "hex"}}
-            self.printed = self.ask.words(
+            printed = self.ask.words(
                 "Number printed on a card you have at hand",
                 "It tells which of the ways to write it is meant. Enter: none is printed.",
-                self.printed,
+                self.shown.printed,
             )
+            self.shown = Shown(printed)
             if learnt := self._learnt(made):
                 return learnt
 
@@ -126,12 +128,14 @@ class Devices:
                 judged = judge(burst) if (burst := tap.burst()) else None
                 if judged and judged.texts:
                     settings = tomllib.loads(judged.settings)
-                    return {**made, **settings, "card": self._card(judged.texts[0])}
+                    text = judged.texts[0]
+                    self.ask.say(f"  it sent: {text}")
+                    formats = found_formats(text, self.shown.printed, self.ask)
+                    return {**made, **settings, "card": self._card(text, next(iter(formats), None))}
                 why = judged.why if judged else why
         raise HardwareError(f"no card within {lasting(self.patience)}: {why}")
 
     def _from_driver(self, made: Table) -> Table:
-        lines: list[str] = []
         reader = {**made, "card": {"format": "text"}}
         ears = ears_of(machine_clock())
         with (
@@ -140,20 +144,15 @@ class Devices:
         ):
             readers = config.doors["trial"].readers
             tables = {"main": {"driver": made["driver"]}}
-            taught = Lesson("trial", tables, readers, ears, self.ask, self.patience, lines)
-            taught.read(self.printed)
-        if not lines:
-            raise HardwareError("what it sent fits no way of writing cards")
-        card: Table = tomllib.loads(lines[0])["readers"]["main"]["card"]
-        return {**made, "card": card}
+            taught = Lesson("trial", tables, readers, ears, self.ask, self.patience)
+            taught.read(self.shown.printed)
+        return {**made, "card": self._card(taught.sent, taught.form)}
 
-    def _card(self, text: str) -> Table:
-        self.read = text
-        self.ask.say(f"  it sent: {text}")
-        formats = found_formats(text, self.printed, self.ask)
-        if not formats:
+    def _card(self, sent: str, form: CardFormat | None) -> Table:
+        if form is None:
             raise HardwareError("what it sent fits no way of writing cards")
-        return card_settings(formats[0])
+        self.shown = Shown(self.shown.printed, sent, form)
+        return card_settings(form)
 
     # The lock
 

@@ -1,5 +1,7 @@
 """The wizard and platforms: address and key tried live, what people hold mapped to the door."""
 
+import csv
+import io
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -7,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from controller.cards import FORMS
-from controller.cards_match import match
+from controller.cards import FORMS, CardFormat
 from controller.cli.hw_screen import machine_clock
+from controller.cli.hw_words import card_settings
 from controller.cli.output import counted
 from controller.cli.provision_file import put
 from controller.cli.setup_ask import ID_RULE, Asking, id_problem
+from controller.cli.setup_card import Shown
 from controller.cli.setup_data import for_services, secret_kept, trial
 from controller.cli.setup_labels import Label, Labels
 from controller.errors import ConfigError, DoorwardError, Unavailable
@@ -41,14 +44,13 @@ _LATER = (
 
 @dataclass
 class Platforms:
-    """`door`: our door's id. `printed`, `read`: the card that was learnt, if one was."""
+    """`door`: our door's id."""
 
     ask: Asking
     folder: Path
     door: str
     zone: str
-    printed: str = ""
-    read: str = ""
+    shown: Shown = Shown()  # noqa: RUF009 - immutable
 
     def another(self, known: Mapping[str, Table]) -> tuple[str, Table] | None:
         """Name and table of one more that works, or that is kept all the same."""
@@ -113,22 +115,19 @@ class Platforms:
         if secret:
             secret_kept(self.folder / file, secret)
         source = "tokens" if kind == "cobot" else "door_access_id"
-        form = self.ask.words(
-            "How it writes cards",
-            f"dec10 is ten digits, as printed on most cards; there are {', '.join(FORMS)}.",
-            self._form(),
-            lambda given: "" if given in FORMS else f"write one of {', '.join(FORMS)}",
-        )
-        made: Table = {**table, "url": url, "cards": [{"source": source, "format": form}]}
+        made: Table = {**table, "url": url, "cards": [{"source": source, "format": self._form()}]}
         made["token" if kind == "cobot" else "key"] = {"file": file}
         if kind == "hive" or not url.rstrip("/").endswith(".cobot.me"):
             made["zone"] = self.zone
         return made
 
     def _form(self) -> str:
-        """How what is printed on the card is written: platforms mostly store that."""
-        meetings = match(self.read, self.printed) if self.read and self.printed else []
-        return meetings[0].stored.form if meetings else "dec10"
+        return self.ask.words(
+            "How it writes cards",
+            f"dec10 is ten digits, as printed on most cards; there are {', '.join(FORMS)}.",
+            self.shown.stored().form,
+            lambda given: "" if given in FORMS else f"write one of {', '.join(FORMS)}",
+        )
 
     def _proved(self, name: str, table: Table) -> str:
         with self._platform(name, table) as platform:
@@ -178,25 +177,31 @@ class Platforms:
         path = self.folder / f"{name}.csv"
         if path.exists():
             self.ask.say(f"  {path} is there and is taken as it is.")
+            card: Table = {"format": self._form()}
         else:
-            who = self.ask.words(
-                "Name of one person", "More can be added to the file.", "Keyholder"
-            )
-            card = self.ask.words(
-                "Their card's number",
-                "Ten digits, as printed on the card. Enter: none yet.",
-                self.printed if self._form() == "dec10" else "",
-                lambda given: "" if not given or given.isdecimal() else "write digits only",
-            )
-            put(path, _csv(who, card), 0o640)
-            for_services(path)
+            card = self._begun(path)
         keyholders = self.ask.yes(
             "Do they get in even when everything else is lost?",
             "Keyholders do, during a lockdown too.",
             default=True,
         )
-        table = {"kind": "file", "path": path.name, "card": {"format": "dec10"}}
+        table = {"kind": "file", "path": path.name, "card": card}
         return name, {**table, "zone": self.zone, "keyholders": keyholders}
+
+    def _begun(self, path: Path) -> Table:
+        """A list with one person; how it writes cards."""
+        form, known = self.shown.listed()
+        who = self.ask.words("Name of one person", "More can be added to the file.", "Keyholder")
+        here = "the card you held to the reader" if self.shown.sent else "none yet"
+        number = self.ask.words(
+            "Their card's number",
+            f"It is written as {FORMS[form.form].what}. Enter: {here}.",
+            known,
+            lambda given: _no_number(form, given),
+        )
+        put(path, _csv(who, number), 0o640)
+        for_services(path)
+        return card_settings(form)
 
     def _name(self, kind: str, known: Mapping[str, Table]) -> str:
         def free(given: str) -> str:
@@ -206,8 +211,18 @@ class Platforms:
 
 
 def _csv(name: str, card: str) -> str:
-    quoted = '"' + name.replace('"', '""') + '"'
-    return f"id,name,card\n1,{quoted},{card}\n"
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([("id", "name", "card"), (1, name, card)])
+    return text.getvalue()
+
+
+def _no_number(form: CardFormat, given: str) -> str:
+    try:
+        if given:
+            form.canonical(given)
+    except ValueError as error:
+        return f"it {error}"
+    return ""
 
 
 def _numbers(text: str) -> list[str]:

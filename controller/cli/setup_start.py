@@ -11,6 +11,7 @@ from controller.cli.output import lasting
 from controller.cli.programs import call, systemd_runs
 from controller.cli.provision_file import CONFIG, ETC
 from controller.cli.setup_ask import Asking
+from controller.cli.setup_card import SIMULATED
 from controller.config import Config, load
 from controller.control import ask, converse
 from controller.errors import DoorwardError
@@ -84,7 +85,7 @@ class First:
         before = self._last(config)
         if self.simulated:
             help_ = "The reader is simulated: this is held to it. doorward sim scan does so later."
-            card = self.ask.words("A card's number", help_, "04A1B2C3")
+            card = self.ask.words("A card's number", help_, SIMULATED.sent)
             try:
                 words = {"do": "sim", "door": self.door, "act": "scan", "text": card}
                 ask(config.run / "door.sock", words)

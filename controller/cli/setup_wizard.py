@@ -9,6 +9,7 @@ import click
 
 from controller.cli.setup_answers import Answers
 from controller.cli.setup_ask import ID_RULE, Asking, id_problem
+from controller.cli.setup_card import SIMULATED
 from controller.cli.setup_devices import Devices
 from controller.cli.setup_platforms import Platforms
 from controller.errors import ConfigError
@@ -85,8 +86,8 @@ class Wizard:
             self.ask.say("  as answered before")
             return
         door, zone = self.answers.get("door")["id"], self.answers.get("site")["zone"]
-        with_card = (devices.printed, devices.read)
-        asked = Platforms(self.ask, self.path.parent, door, zone, *with_card)
+        shown = SIMULATED if self._simulated() else devices.shown
+        asked = Platforms(self.ask, self.path.parent, door, zone, shown)
         known, admits = dict(self.answers.get("platforms") or {}), self.answers.get("so far") or []
         while another := asked.another(known):
             labels, table = asked.admitted(*another)
@@ -124,8 +125,10 @@ class Wizard:
 
         self.ask.title("7. The first scan")
         door = self.answers.get("door")["id"]
-        simulated = self.answers.get("reader")["driver"] == "sim"
-        First(self.ask, self.path, door, self.patience, simulated=simulated).run()
+        First(self.ask, self.path, door, self.patience, simulated=self._simulated()).run()
+
+    def _simulated(self) -> bool:
+        return bool(self.answers.get("reader")["driver"] == "sim")
 
 
 def _own_zone() -> str:
