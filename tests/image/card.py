@@ -1,12 +1,15 @@
-"""The card or disk: a copy of the image, larger than it, and looked at from outside."""
+"""The card or disk, a copy of the image, larger than it, looked at from outside; and a stick."""
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from release.image.partitions import MIB, Layout
 
 SIZE = 4 << 30  # an emulated SD card has to have a power of two
+_STICK = 64  # MiB
+_HURT = 4096  # bytes
 
 
 class Card:
@@ -50,10 +53,26 @@ class Card:
             file.seek(self._layout.offset("DOORBOOT"))
             return secret.encode() in file.read(size)
 
+    def hurt_data(self) -> None:
+        """The data partition's first blocks, and so its first superblock, read as zeros."""
+        start = self._layout.offset("doordata")
+        _run("fallocate", "-p", "-o", start, "-l", _HURT, self.path)
+
     def lose_data(self) -> None:
         """What a dying card does, all at once: the data partition reads as nothing but zeros."""
         start = self._layout.offset("doordata")
         _run("fallocate", "-p", "-o", start, "-l", SIZE - start - MIB, self.path)
+
+
+def stick(path: Path, label: str, files: Mapping[str, Path]) -> Path:
+    """A USB stick's content: those files by the names they have there."""
+    path.unlink(missing_ok=True)
+    path.touch()
+    os.truncate(path, _STICK * MIB)
+    _run("mkfs.vfat", "-n", label, path)
+    for name, source in files.items():
+        _run("mcopy", "-i", path, source, f"::{name}")
+    return path
 
 
 def _run(*command: str | Path | int) -> str:

@@ -17,9 +17,20 @@ NEEDED = {
     "amd64": {"qemu-system-x86_64": "qemu-system-x86"},
     "arm64": {"qemu-system-aarch64": "qemu-system-arm", "fdtput": "device-tree-compiler"},
 }
-ALSO = {"mcopy": "mtools", "ssh": "openssh-client", "fallocate": "util-linux"}
+ALSO = {
+    "mcopy": "mtools",
+    "mkfs.vfat": "dosfstools",
+    "ssh": "openssh-client",
+    "fallocate": "util-linux",
+}
 # In a boot sector: tell the emulator's exit device so, and halt.
 DONE = bytes([0xB0, 1, 0xE6, 0xF4, 0xF4, 0xEB, 0xFD]).ljust(510, b"\0") + b"\x55\xaa"
+
+
+def with_stick(stick: Path) -> tuple[str, ...]:
+    """What `Machine.switch_on` takes for a stick that sits in a USB socket."""
+    drive = f"if=none,id=stick,format=raw,file={stick}"
+    return ("-device", "qemu-xhci", "-drive", drive, "-device", "usb-storage,drive=stick")
 
 
 def missing(arch: str) -> list[str]:

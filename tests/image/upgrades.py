@@ -5,25 +5,31 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.image.card import stick
+from tests.image.machines import with_stick
 from tests.image.story import BOOT, Told, scan, until_active
 from tests.machine.guest.lab import demand, now, until
 
 # Of tests/install/shelf.py, in the order in which they are newer.
 SECOND, DEAD, WHOLE = NAMES = ("second", "third-dead", "third-whole")
 _KEY = "ours.pub"
+_ON_STICK, _MOUNTED = "doorward_2_amd64.deb", "/run/doorward-setup"
 _PLACE = "/var/lib/doorward-upgrade"
 _LONGEST = 1800.0  # seconds; the emulated machine compiles for minutes
 _FRESH = "/usr/lib/doorward/lib/python3.11/site-packages/controller/*.dpkg-new"
 
 
 def upgraded(told: Told) -> None:
-    """A newer one takes over on a root that is read-only before and after."""
-    told.machine.switch_on()
+    """A newer one, on a stick that nobody mounts, takes over on a root that is read-only."""
+    names = {f"{_ON_STICK}{end}": told.shelf / f"{SECOND}.deb{end}" for end in ("", ".minisig")}
+    told.machine.switch_on(*with_stick(stick(told.shelf / "stick.img", "DOORSETUP", names)))
     until("somebody may log in", told.machine.lets_in, BOOT)
     until_active(told)
     told.machine.send(told.shelf / "ours.pub", _KEY)
+    said = told.machine.type(f"doorward upgrade --check --key {_KEY}")
+    demand(f"{_MOUNTED}/{_ON_STICK}: newer than" in said, f"it said: {said}")
     began = now()
-    said = _upgrade(told, SECOND, f"--watch 10 --key {_KEY}", 0)
+    said = _upgrade(told, f"{_MOUNTED}/{_ON_STICK}", f"--watch 10 --key {_KEY}", 0)
     told.measured["image_upgrade_s"] = round(now() - began, 1)
     told.measured["image_upgrade_downtime_ms"] = _result(told)["downtime_ms"]
     demand("is in force" in said, f"it said: {said}")
@@ -33,7 +39,7 @@ def upgraded(told: Told) -> None:
 
 def rolled_back(told: Told) -> None:
     """Its controller ends as it starts: the one before is back. Its key came with the second."""
-    said = _upgrade(told, DEAD, "--watch 10", 12)
+    said = _upgrade(told, _sent(told, DEAD), "--watch 10", 12)
     told.measured["image_rollback_s"] = _result(told)["rollback_s"]
     demand("rolled back" in said, f"it said: {said}")
     _well(told, SECOND)
@@ -70,9 +76,9 @@ def _sent(told: Told, name: str) -> str:
     return f"{name}.deb"
 
 
-def _upgrade(told: Told, name: str, how: str, good: int) -> str:
+def _upgrade(told: Told, file: str, how: str, good: int) -> str:
     """What `doorward upgrade` says."""
-    line = f"doorward upgrade {how} {_sent(told, name)} 2>&1"
+    line = f"doorward upgrade {how} {file} 2>&1"
     said = told.machine.type(f"{line}; echo ended:$?", seconds=_LONGEST)
     demand(said.strip().endswith(f"ended:{good}"), f"{line}: {said}")
     return said
