@@ -13,7 +13,6 @@ it; beside it units, udev rules, users, shell completion, man page, documents.
 import argparse
 import gzip
 import shutil
-import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Collection, Iterator
@@ -21,6 +20,7 @@ from pathlib import Path
 
 from release import wheels
 from release.manual import completion, manual
+from release.tools import own_architecture, run
 from release.wheels import MACHINES
 
 ROOT = Path(__file__).parent.parent
@@ -65,8 +65,9 @@ Description: offline-first access controller for doors
 
 
 def main() -> int:
+    own = own_architecture()
     words = argparse.ArgumentParser(prog="python -m release.deb", description=__doc__)
-    words.add_argument("--arch", choices=MACHINES, default=_own_architecture())
+    words.add_argument("--arch", choices=MACHINES, default=own or None, required=not own)
     words.add_argument("--out", type=Path, default=ROOT / "dist", help="folder (default: dist)")
     words.add_argument(
         "--built", type=Path, help="folder of wheels for what has none (default: builds them)"
@@ -104,7 +105,7 @@ def build(arch: str, out: Path, built: Path | None = None) -> Path:
     _write(tree / "DEBIAN/control", control.encode())
     out.mkdir(parents=True, exist_ok=True)
     package = out / f"doorward_{version()}_{arch}.deb"
-    _run("dpkg-deb", "--root-owner-group", "-Zxz", "--build", tree, package)
+    run("dpkg-deb", "--root-owner-group", "-Zxz", "--build", tree, package)
     return package
 
 
@@ -112,14 +113,14 @@ def relabelled(package: Path, newer: str, change: Callable[[Path], object] | Non
     """The same package under another version, changed: what an upgrade is tried with."""
     tree = BUILD / "relabelled"
     shutil.rmtree(tree, ignore_errors=True)
-    _run("dpkg-deb", "--raw-extract", package, tree)
+    run("dpkg-deb", "--raw-extract", package, tree)
     (about,) = (tree / SITE).glob("doorward-*.dist-info")
     for file in (tree / "DEBIAN/control", tree / "DEBIAN/preinst", about / "METADATA"):
         file.write_text(file.read_text().replace(version(), newer, 1))
     if change:
         change(tree)
     made = package.with_name(package.name.replace(version(), newer))
-    _run("dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", tree, made)
+    run("dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", tree, made)
     return made
 
 
@@ -212,7 +213,7 @@ def merge(part: Path, site: Path) -> None:
 def _ourselves(site: Path) -> None:
     wheels = BUILD / "own"
     shutil.rmtree(wheels, ignore_errors=True)
-    _run(
+    run(
         sys.executable,
         "-m",
         "pip",
@@ -279,13 +280,8 @@ def _tag(python: str) -> str:
     return f"cp{python.replace('.', '')}"
 
 
-def _own_architecture() -> str:
-    shown = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, check=True)
-    return shown.stdout.decode().strip()
-
-
 def _pip(*words: str) -> None:
-    _run(
+    run(
         sys.executable,
         "-m",
         "pip",
@@ -297,10 +293,6 @@ def _pip(*words: str) -> None:
         "--implementation=cp",
         *words,
     )
-
-
-def _run(*command: str | Path) -> None:
-    subprocess.run([str(word) for word in command], check=True)
 
 
 if __name__ == "__main__":

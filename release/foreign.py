@@ -10,29 +10,25 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from release.tools import emulate, installing, lacking, run
+
 KEPT = Path(__file__).parent.parent / "build" / "debian"
 # Only this one: nothing here is exposed, and the other suites of a mirror are at times not in step.
 MIRROR = "http://deb.debian.org/debian"
 # Program → Debian's package.
-NEEDED = {
-    "mmdebstrap": "mmdebstrap",
-    "systemd-nspawn": "systemd-container",
-    "arch-test": "arch-test",
-}
-EMULATION = (
-    "apt-get install qemu-user-static binfmt-support; in a container besides, if it may:"
-    " mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc; update-binfmts --enable"
-)
+NEEDED = {"mmdebstrap": "mmdebstrap", "systemd-nspawn": "systemd-container"}
 
 
 def obstacle(arch: str) -> str:
     """Why no Debian of that architecture can run here, and what to type; "" if one can."""
     if os.geteuid() != 0:
         return "only root can set up a Debian: run it as root, in a throw-away machine best"
-    if packages := [package for program, package in NEEDED.items() if not shutil.which(program)]:
-        return f"not installed: apt-get install {' '.join(packages)}"
-    if subprocess.run(["arch-test", arch], capture_output=True, check=False).returncode:
-        return f"nothing here runs programs of {arch}: {EMULATION}"
+    if packages := lacking(NEEDED, arch):
+        return installing(packages)
+    try:
+        emulate(arch)
+    except subprocess.CalledProcessError as error:
+        return f"nothing here runs programs of {arch}: {error}"
     return ""
 
 
@@ -44,26 +40,22 @@ def fresh(arch: str, suite: str, packages: Sequence[str], root: Path) -> None:
         _fetch(arch, suite, packages, archive)
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
-    _run("tar", "--extract", "--file", archive, "--directory", root, "--numeric-owner")
+    run("tar", "--extract", "--file", archive, "--directory", root, "--numeric-owner")
 
 
 def inside(root: Path, *command: str | Path, options: Sequence[str] = ()) -> None:
     """Run it there; whatever it leaves running ends with it. Raises `CalledProcessError`."""
     nspawn = ("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--as-pid2")
-    _run(*nspawn, "--pipe", *options, "--directory", root, *command)
+    run(*nspawn, "--pipe", *options, "--directory", root, *command)
 
 
 def _fetch(arch: str, suite: str, packages: Sequence[str], archive: Path) -> None:
     archive.parent.mkdir(parents=True, exist_ok=True)
     part = archive.with_suffix(".part.tar")
     wanted = ("--quiet", "--variant=minbase", f"--include={','.join(packages)}")
-    _run("mmdebstrap", *wanted, f"--architectures={arch}", suite, part, MIRROR)
+    run("mmdebstrap", *wanted, f"--architectures={arch}", suite, part, MIRROR)
     part.rename(archive)
 
 
 def _digest(packages: Sequence[str]) -> str:
     return hashlib.sha256(repr(sorted(packages)).encode()).hexdigest()[:12]
-
-
-def _run(*command: str | Path) -> None:
-    subprocess.run([str(word) for word in command], check=True, stdin=subprocess.DEVNULL)

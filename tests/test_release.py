@@ -1,5 +1,6 @@
 """What is made for the Debian package, without building one: that takes `make test-install`."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -83,9 +84,16 @@ def test_nothing_is_built_where_everything_has_a_wheel() -> None:
     assert wheels.built("arm64") is None
 
 
-def test_where_no_foreign_debian_can_run_it_says_what_to_type() -> None:
-    why = foreign.obstacle("pdp11")
-    assert "apt-get install" in why or "run it as root" in why
+def test_where_no_foreign_debian_can_run_it_says_what_to_type(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert "run it as root" in foreign.obstacle("armhf")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "apt-get install mmdebstrap systemd-container qemu-user-static binfmt-support" in (
+        foreign.obstacle("armhf")
+    )
 
 
 def test_a_package_serves_the_pythons_that_something_was_built_for(tmp_path: Path) -> None:

@@ -5,14 +5,16 @@ amd64 is for PCs with UEFI, arm64 for the Raspberry Pi 3 and 4. As root; minutes
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 from release.deb import build, version
-from release.image import disk, needs, root
-from release.image.kinds import KINDS
+from release.image import disk, root
+from release.image.kinds import KINDS, TOOLS
 from release.image.partitions import MIB
+from release.tools import emulate, install, installing, lacking
 
 ROOT = Path(__file__).parent.parent.parent
 BUILD = ROOT / "build" / "image"
@@ -21,8 +23,8 @@ BUILD = ROOT / "build" / "image"
 def main() -> int:
     asked = _arguments()
     if asked.install:
-        needs.install(asked.arch)
-    if why := needs.obstacle(asked.arch):
+        install(lacking(TOOLS, asked.arch))
+    if why := obstacle(asked.arch):
         print(f"image: cannot be made here: {why}", file=sys.stderr)
         return 1
     try:
@@ -36,10 +38,18 @@ def main() -> int:
     return 0
 
 
+def obstacle(arch: str) -> str:
+    """Why that image cannot be made here, "" if it can."""
+    if os.geteuid() != 0:
+        return "only root can make one: run it as root, in a throw-away machine best"
+    packages = lacking(TOOLS, arch)
+    return f"{installing(packages)} (or pass --install)" if packages else ""
+
+
 def made(arch: str, out: Path) -> Path:
     """The image's path. Raises CalledProcessError; the program says why itself."""
     kind = KINDS[arch]
-    needs.run_foreign(arch)
+    emulate(arch)
     BUILD.mkdir(parents=True, exist_ok=True)
     out.mkdir(parents=True, exist_ok=True)
     print(f"-- Debian for {arch}: minutes, the first time", flush=True)

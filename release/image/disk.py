@@ -8,6 +8,7 @@ from pathlib import Path
 from release.image.kinds import Kind
 from release.image.partitions import MIB, Partition
 from release.image.root import LOADER, data
+from release.tools import run
 
 HERE = Path(__file__).parent
 FIRMWARE = "boot/firmware"
@@ -32,7 +33,7 @@ def written(kind: Kind, root: Path, folder: Path, image: Path) -> None:
     for part, at in kind.layout.placed():
         made = folder / f"{kind.arch}-{part.label}.part"
         _file_system(part, contents[part.label], made)
-        _run("dd", f"if={made}", f"of={image}", "bs=1M", f"seek={at}", *_DD)
+        run("dd", f"if={made}", f"of={image}", "bs=1M", f"seek={at}", *_DD)
         made.unlink()
 
 
@@ -42,7 +43,7 @@ _DD = ("conv=notrunc,sparse", "status=none")
 def packed(image: Path) -> Path:
     """Beside it, by xz; with its sum, as `sha256sum --check` takes it."""
     small = image.with_name(f"{image.name}.xz")
-    _run("xz", "--threads=0", "-6", "--keep", "--force", image)
+    run("xz", "--threads=0", "-6", "--keep", "--force", image)
     listed = subprocess.run(
         ["sha256sum", small.name], cwd=small.parent, capture_output=True, check=True
     )
@@ -80,15 +81,8 @@ def _file_system(part: Partition, content: Path, made: Path) -> None:
     made.touch()
     os.truncate(made, part.mib * MIB)
     if not part.fat:
-        _run("mke2fs", "-q", "-t", "ext4", "-m", "1", "-O", PLAIN, *_mke2fs(part, content, made))
+        ext4 = ("-q", "-t", "ext4", "-m", "1", "-O", PLAIN, "-L", part.label)
+        run("mke2fs", *ext4, "-d", content, made)
         return
-    _run("mkfs.vfat", "-F", "32", "-s", "1", "-n", part.label, made)
-    _run("mcopy", "-s", "-i", made, *sorted(content.iterdir()), "::")
-
-
-def _mke2fs(part: Partition, content: Path, made: Path) -> tuple[str | Path, ...]:
-    return "-L", part.label, "-d", content, made
-
-
-def _run(*command: str | Path) -> None:
-    subprocess.run([str(word) for word in command], check=True)
+    run("mkfs.vfat", "-F", "32", "-s", "1", "-n", part.label, made)
+    run("mcopy", "-s", "-i", made, *sorted(content.iterdir()), "::")

@@ -6,6 +6,15 @@ from dataclasses import dataclass
 from release.image.partitions import Layout, Partition
 
 SUITE = "bookworm"
+# What makes an image: program → Debian's package.
+TOOLS = {
+    "mmdebstrap": "mmdebstrap",
+    "sfdisk": "fdisk",
+    "mkfs.vfat": "dosfstools",
+    "mcopy": "mtools",
+    "mke2fs": "e2fsprogs",
+    "xz": "xz-utils",
+}
 PACKAGES = (
     *("systemd-sysv", "systemd-timesyncd", "systemd-resolved", "udev", "dbus", "kmod", "tzdata"),
     *("python3", "ca-certificates", "openssh-server", "iproute2", "procps", "sudo", "less", "nano"),

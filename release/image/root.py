@@ -2,11 +2,11 @@
 
 import hashlib
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from release.image.kinds import SUITE, Kind
+from release.tools import run
 
 HERE = Path(__file__).parent
 TREE = HERE / "tree"
@@ -55,7 +55,7 @@ def debian(kind: Kind, folder: Path) -> Path:
     if kept.exists() and stamp.exists() and stamp.read_text() == made_of:
         return kept
     stamp.unlink(missing_ok=True)
-    _run(*mmdebstrap(kind, kept))
+    run(*mmdebstrap(kind, kept))
     stamp.write_text(made_of)
     return kept
 
@@ -77,12 +77,12 @@ def filled(kind: Kind, archive: Path, package: Path, folder: Path) -> Path:
     root = folder / f"{kind.arch}-root"
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
-    _run("tar", "--extract", "--file", archive, "--directory", root, "--numeric-owner")
+    run("tar", "--extract", "--file", archive, "--directory", root, "--numeric-owner")
     for each in (TREE / "all", TREE / kind.arch):
         if each.is_dir():
-            _run("cp", "--recursive", f"{each}/.", root)
+            run("cp", "--recursive", f"{each}/.", root)
     shutil.copy(package, root / "doorward.deb")
-    _run("chroot", root, "dpkg", "--install", "/doorward.deb")
+    run("chroot", root, "dpkg", "--install", "/doorward.deb")
     (root / "doorward.deb").unlink()
     _settled(kind, root)
     return root
@@ -94,7 +94,7 @@ def data(root: Path, folder: Path) -> Path:
     shutil.rmtree(there, ignore_errors=True)
     for name in KEPT:
         (there / name).parent.mkdir(parents=True, exist_ok=True)
-        _run("cp", "--archive", root / name, there / name)
+        run("cp", "--archive", root / name, there / name)
     for name in ("etc", ".etc"):
         (there / name).mkdir()
     return there
@@ -108,9 +108,9 @@ def _settled(kind: Kind, root: Path) -> None:
         (root / name).symlink_to(target)
     for name in ("data", "boot/firmware", *KEPT):
         (root / name).mkdir(parents=True, exist_ok=True)
-    _run("chroot", root, "systemctl", "--quiet", "disable", *OFF)
-    _run("chroot", root, "systemctl", "--quiet", "enable", *ON)
-    _run("chroot", root, "passwd", "--quiet", "--lock", "root")
+    run("chroot", root, "systemctl", "--quiet", "disable", *OFF)
+    run("chroot", root, "systemctl", "--quiet", "enable", *ON)
+    run("chroot", root, "passwd", "--quiet", "--lock", "root")
     for path in _not_shared(root):
         path.unlink()
     (root / "etc/machine-id").write_text("")
@@ -136,7 +136,3 @@ def _digest(kind: Kind) -> str:
     for path in sorted(TREE.glob("early*/**/*")):
         whole.update(path.read_bytes() if path.is_file() else b"")
     return whole.hexdigest()
-
-
-def _run(*command: str | Path) -> None:
-    subprocess.run([str(word) for word in command], check=True)

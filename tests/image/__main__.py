@@ -13,9 +13,10 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from release.image import disk, needs
-from release.image.__main__ import made, sizes
-from release.image.kinds import KINDS
+from release.image import disk
+from release.image.__main__ import made, obstacle, sizes
+from release.image.kinds import KINDS, TOOLS
+from release.tools import install, installing, lacking
 from tests.image import story, upgrades
 from tests.image.card import Card
 from tests.image.machines import Machine, missing
@@ -33,12 +34,10 @@ FOLDER = CHECKOUT / "var" / "image"
 def main() -> int:
     asked = _arguments()
     if asked.install:
-        needs.install(asked.arch)
-        if packages := missing(asked.arch):
-            subprocess.run(["apt-get", "install", "-y", *packages], check=True)
-    lacking = missing(asked.arch)
-    why = f"not installed: apt-get install {' '.join(lacking)} (or pass --install)"
-    if why := why if lacking else "" if asked.image else needs.obstacle(asked.arch):
+        install([*lacking(TOOLS, asked.arch), *missing(asked.arch)])
+    packages = missing(asked.arch)
+    why = f"{installing(packages)} (or pass --install)" if packages else ""
+    if why := why or ("" if asked.image else obstacle(asked.arch)):
         print(f"test-image: skipped: {why}")
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # no machine stays on

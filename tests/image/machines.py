@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from release.tools import lacking
 from tests.image.card import Card
 from tests.machine.guest.lab import Failed, now
 
@@ -35,11 +36,10 @@ def with_stick(stick: Path) -> tuple[str, ...]:
 
 def missing(arch: str) -> list[str]:
     """Debian's packages that are lacking here."""
-    needed = NEEDED[arch] | ALSO
-    lacking = [package for program, package in needed.items() if not shutil.which(program)]
+    found = lacking(NEEDED[arch] | ALSO)
     if arch == "amd64" and not (FIRMWARE / "OVMF_CODE_4M.ms.fd").exists():
-        lacking.append("ovmf")
-    return lacking
+        found.append("ovmf")
+    return found
 
 
 class Machine:

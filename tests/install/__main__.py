@@ -6,12 +6,12 @@ With `--arch`: by user-mode emulation, and without systemd (`tests.install.forei
 import argparse
 import json
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from release.deb import build
+from release.tools import install, lacking, run
 from tests.install import foreign
 from tests.install.guest import STEPS
 from tests.install.shelf import stocked
@@ -56,7 +56,7 @@ def main() -> int:
     if asked.arch:
         return foreign.main(asked.arch, asked.suites or SUITES[:1])
     if asked.install:
-        tools.install()
+        install(lacking(tools.NEEDED))
     if why := tools.obstacle():
         print(f"test-install: skipped: {why}")
         return 0
@@ -95,19 +95,15 @@ def _fresh(suite: str, root: Path) -> None:
     if not kept.exists():
         part = kept.with_suffix(".part.tar")
         include = f"--include={PACKAGES}"
-        _run("mmdebstrap", "--quiet", "--variant=minbase", include, suite, str(part))
+        run("mmdebstrap", "--quiet", "--variant=minbase", include, suite, str(part))
         part.rename(kept)
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir()
-    _run("tar", "--extract", "--file", str(kept), "--directory", str(root), "--numeric-owner")
+    run("tar", "--extract", "--file", str(kept), "--directory", str(root), "--numeric-owner")
     units = root / "etc/systemd/system"
     (units / "lab.service").write_text(UNIT)
     (units / "multi-user.target.wants").mkdir(exist_ok=True)
     (units / "multi-user.target.wants/lab.service").symlink_to("../lab.service")
-
-
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True)
 
 
 if __name__ == "__main__":

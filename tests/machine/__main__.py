@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from release.tools import install, lacking
 from tests.machine import boot, tools
 from tests.machine.guest import CONTAINER, INSTALL, VIRTUAL
 from tests.machine.images import Images
@@ -66,7 +67,7 @@ class Bench:
 def main() -> int:
     asked = _arguments()
     if asked.install:
-        tools.install()
+        install(lacking(tools.NEEDED))
     if why := tools.obstacle():
         say(f"test-machine: skipped: {why}")
         return 0

@@ -3,10 +3,11 @@
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from release.tools import run
 
 SUITE = "bookworm"
 PACKAGES = (
@@ -73,7 +74,7 @@ class Images:
         _stamp(self.root).unlink(missing_ok=True)
         shutil.rmtree(self.root, ignore_errors=True)
         self.root.mkdir()
-        _run("tar", "--extract", "--file", self._base, "--directory", self.root, "--numeric-owner")
+        run("tar", "--extract", "--file", self._base, "--directory", self.root, "--numeric-owner")
         units = self.root / "etc/systemd/system"
         (units / "lab.service").write_text(LAB)
         (units / "multi-user.target.wants").mkdir(exist_ok=True)
@@ -89,11 +90,11 @@ class Images:
         self._made("the simulated GPIO chip", self._modules, stamp, lambda: self._build(kernel))
         extra = self.root / "usr/lib/modules" / kernel / "extra"
         shutil.copytree(self._modules, extra, dirs_exist_ok=True)
-        _run("chroot", self.root, "depmod", kernel)
+        run("chroot", self.root, "depmod", kernel)
         self._say("making the disk")
         self.disk.write_bytes(b"")
         os.truncate(self.disk, SIZE)
-        _run("mke2fs", "-q", "-t", "ext4", "-d", self.root, self.disk)
+        run("mke2fs", "-q", "-t", "ext4", "-d", self.root, self.disk)
         _stamp(self.root).write_text(self.product)
 
     @property
@@ -112,12 +113,12 @@ class Images:
 
     def _debootstrap(self) -> None:
         include = f"--include={','.join(PACKAGES)}"
-        _run("mmdebstrap", "--quiet", "--variant=minbase", include, SUITE, self._base)
+        run("mmdebstrap", "--quiet", "--variant=minbase", include, SUITE, self._base)
 
     def _build(self, kernel: str) -> None:
         script = Path(__file__).parent / "gpio_sim.sh"
         self._modules.mkdir(exist_ok=True)
-        _run(
+        run(
             *("mmdebstrap", "--quiet", "--variant=minbase", "--format=null"),
             f"--include={','.join(BUILDERS)},linux-headers-{kernel}",
             f'--customize-hook=sh "{script}" "$1" {kernel}',
@@ -141,7 +142,7 @@ def _download(wheels: Path, locks: Sequence[Path]) -> None:
     for lock in locks:
         if lock.name == "requirements-dev.lock":
             continue
-        _run(
+        run(
             *(sys.executable, "-m", "pip", "download", "-qq", "--require-hashes"),
             *("--only-binary=:all:", "--python-version=3.11", "--implementation=cp"),
             *(f"--platform={each}" for each in platforms),
@@ -159,7 +160,3 @@ def _hash(parts: Sequence[str | bytes]) -> str:
         whole.update(part if isinstance(part, bytes) else part.encode())
         whole.update(b"\0")
     return whole.hexdigest()
-
-
-def _run(*command: str | Path) -> None:
-    subprocess.run([str(word) for word in command], check=True)

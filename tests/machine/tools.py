@@ -1,10 +1,9 @@
-"""What has to be installed on this machine, and what is not."""
+"""What has to be installed on this machine to boot others in it."""
 
 import os
 import platform
-import shutil
-import subprocess
-from pathlib import Path
+
+from release.tools import installing, lacking
 
 # Program → Debian's package.
 NEEDED = {
@@ -14,7 +13,6 @@ NEEDED = {
     "mke2fs": "e2fsprogs",
     "tar": "tar",
 }
-KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
 def obstacle() -> str:
@@ -23,20 +21,6 @@ def obstacle() -> str:
         return "this is not Linux on x86_64"
     if os.geteuid() != 0:
         return "only root can boot a container: run it as root, in a throw-away machine best"
-    if packages := missing():
-        return f"not installed: apt-get install {' '.join(packages)} (or pass --install)"
+    if packages := lacking(NEEDED):
+        return f"{installing(packages)} (or pass --install)"
     return ""
-
-
-def missing() -> list[str]:
-    """Debian's packages that are lacking here."""
-    lacking = [package for program, package in NEEDED.items() if not shutil.which(program)]
-    return lacking if KEYRING.exists() else [*lacking, "debian-archive-keyring"]
-
-
-def install() -> None:
-    """Install what is missing, by apt. Raises `OSError` or `CalledProcessError`."""
-    if packages := missing():
-        subprocess.run(
-            ["apt-get", "install", "-y", "--no-install-recommends", *packages], check=True
-        )
