@@ -43,7 +43,7 @@ COPIED = {
     "systemd/doorward-controller.service": "usr/lib/systemd/system/doorward-controller.service",
     "systemd/doorward-sync.service": "usr/lib/systemd/system/doorward-sync.service",
     "systemd/doorward.sysusers": "usr/lib/sysusers.d/doorward.conf",
-    "systemd/doorward.rules": "usr/lib/udev/rules.d/60-doorward.rules",
+    "systemd/doorward.rules": "usr/lib/udev/rules.d/70-doorward.rules",
     "systemd/host/watchdog.conf": "usr/share/doorward/host/watchdog.conf",
     "systemd/host/journal.conf": "usr/share/doorward/host/journal.conf",
 }

@@ -10,6 +10,7 @@ import pytest
 
 from controller.cli.upgrade_place import FOLDER as UPGRADES
 from hw.lock_all import LONGEST
+from release import deb
 
 FOLDER = Path(__file__).parent.parent / "systemd"
 UNITS = ("doorward-controller.service", "doorward-sync.service")
@@ -86,6 +87,12 @@ def test_the_first_start_comes_before_doors_and_network(tmp_path: Path) -> None:
     rules = (FOLDER / "doorward.rules").read_text()
     assert 'ENV{ID_FS_LABEL}=="DOORSETUP"' in rules
     assert f'ENV{{SYSTEMD_WANTS}}+="{unit}"' in rules
+
+
+def test_the_rules_come_after_those_that_find_out_what_a_device_is() -> None:
+    name = Path(deb.COPIED["systemd/doorward.rules"]).name
+    assert "60-serial.rules" < name < "99-systemd.rules"
+    assert f"rules.d/{name}\n" in (FOLDER.parent / "README.md").read_text()
 
 
 @pytest.mark.parametrize("unit", UNITS)

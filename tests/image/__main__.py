@@ -17,7 +17,7 @@ from release.image import disk
 from release.image.__main__ import made, obstacle, sizes
 from release.image.kinds import KINDS, TOOLS
 from release.tools import install, installing, lacking
-from tests.image import story, upgrades
+from tests.image import plugged, story, upgrades
 from tests.image.card import Card
 from tests.image.machines import Machine, missing
 from tests.image.story import Told
@@ -25,8 +25,9 @@ from tests.install.shelf import stocked
 from tests.machine.guest.lab import Failed, now
 from tests.machine.report import FAILED, PASSED, SKIPPED, Result, table
 
-STEPS = {**story.STEPS, **upgrades.STEPS, **story.LAST}
-UPGRADED = "amd64"  # the emulated Pi is too slow for it
+OF_PC = {**plugged.STEPS, **upgrades.STEPS}  # the emulated Pi is too slow for them
+STEPS = {**story.STEPS, **OF_PC, **story.LAST}
+PC = "amd64"
 CHECKOUT = Path(__file__).parent.parent.parent
 FOLDER = CHECKOUT / "var" / "image"
 
@@ -65,7 +66,7 @@ def _told(arch: str, image: Path) -> list[Result]:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     machine = Machine(arch, card, key, FOLDER)
     shelf = FOLDER / "shelf"
-    if arch == UPGRADED:
+    if arch == PC:
         stocked(image.with_suffix(".deb"), shelf, upgrades.NAMES)
     told = Told(machine, key.with_suffix(".pub").read_text().strip(), arch, shelf)
     results: list[Result] = []
@@ -82,7 +83,7 @@ def _told(arch: str, image: Path) -> list[Result]:
 
 
 def _names(arch: str) -> list[str]:
-    return [name for name in STEPS if arch == UPGRADED or name not in upgrades.STEPS]
+    return [name for name in STEPS if arch == PC or name not in OF_PC]
 
 
 def _played(name: str, told: Told) -> Result:

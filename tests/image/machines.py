@@ -5,6 +5,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from release.tools import lacking
@@ -24,14 +25,10 @@ ALSO = {
     "ssh": "openssh-client",
     "fallocate": "util-linux",
 }
+# Of a PC's USB reader, by the place of its socket.
+READER = "/dev/doorward/serial-pci-0000_00_10_0-usb-0_1_1_0"
 # In a boot sector: tell the emulator's exit device so, and halt.
 DONE = bytes([0xB0, 1, 0xE6, 0xF4, 0xF4, 0xEB, 0xFD]).ljust(510, b"\0") + b"\x55\xaa"
-
-
-def with_stick(stick: Path) -> tuple[str, ...]:
-    """What `Machine.switch_on` takes for a stick that sits in a USB socket."""
-    drive = f"if=none,id=stick,format=raw,file={stick}"
-    return ("-device", "qemu-xhci", "-drive", drive, "-device", "usb-storage,drive=stick")
 
 
 def missing(arch: str) -> list[str]:
@@ -57,13 +54,22 @@ class Machine:
         network = f"user,id=net,hostfwd=tcp:127.0.0.1:{self._port}-:22"
         command = [*COMMANDS[self._arch](self.card, self._folder), "-netdev", network, *more]
         # To look into one that does not get on: socat - unix-connect:…
-        monitor = f"unix:{self._folder}/{self._arch}-monitor.sock,server,nowait"
+        monitor = f"unix:{self._socket('monitor')},server,nowait"
         command += ["-accel", self.accelerator, "-display", "none", "-monitor", monitor]
         self.began = now()
         with (self._folder / f"{self._arch}-qemu.log").open("wb") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
+
+    def plug_in(self, stick: Path) -> None:
+        """A USB stick with that content, while the machine runs."""
+        drive = f"drive_add 0 if=none,id=stick,format=raw,file={stick}"
+        self._tell("monitor", f"{drive}\ndevice_add usb-storage,drive=stick,bus=usb.0\n")
+
+    def read(self, card: str) -> None:
+        """A card is held to the serial reader in the first USB socket."""
+        self._tell("reader", f"{card}\r\n")
 
     def cut_power(self) -> None:
         """Whatever it is doing."""
@@ -103,6 +109,18 @@ class Machine:
             yield from process.stdout
             process.kill()
 
+    def _tell(self, whom: str, text: str) -> None:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(str(self._socket(whom)))
+            line.sendall(text.encode())
+            line.settimeout(1.0)
+            with suppress(TimeoutError):  # it is heard, and not cut off in the middle
+                while line.recv(4096):
+                    pass
+
+    def _socket(self, name: str) -> Path:
+        return self._folder / f"{self._arch}-{name}.sock"
+
     def _ssh(self, command: str) -> list[str]:
         options = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "BatchMode=yes")
         more = ("ConnectTimeout=20", "LogLevel=ERROR", "PasswordAuthentication=no")
@@ -123,6 +141,13 @@ def _pc(card: Card, folder: Path) -> list[str]:
         *("-drive", f"if=none,id=disk,format=raw,file={card.path}"),
         *("-device", "ahci,id=sata", "-device", "ide-hd,drive=disk,bus=sata.0,bootindex=0"),
         *("-device", "e1000,netdev=net,romfile=", "-device", "i6300esb"),
+        *("-chardev", f"socket,id=reader,path={folder}/amd64-reader.sock,server=on,wait=off"),
+        *(
+            "-device",
+            "qemu-xhci,id=usb,addr=0x10",
+            "-device",
+            "usb-serial,chardev=reader,bus=usb.0",
+        ),
         # No screen, as at a door: drawing the kernel's messages would take half of the time.
         *("-vga", "none", "-smbios", f"type=1,serial={SERIAL}"),
     ]
