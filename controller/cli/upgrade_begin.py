@@ -88,22 +88,22 @@ class Begun:
 
     @contextmanager
     def _at_hand(self) -> Iterator[None]:
-        """The folder can be written, and nobody else is at it."""
-        if self.place.state():
-            raise ReleaseError(
-                "an upgrade is under way, or was cut off; wait for it, or type: "
-                "doorward upgrade --go-on"
-            )
-        self._read_only = self.place.read_only()
-        if self._read_only:
-            self.place.make_writable()
-        try:
-            with self.place.alone():
+        """The root can be written, and nobody else is at it, until the end of this."""
+        with self.place.alone():
+            if self.place.state():
+                raise ReleaseError(
+                    "an upgrade is under way, or was cut off; wait for it, or type: "
+                    "doorward upgrade --go-on"
+                )
+            self._read_only = self.place.read_only()
+            if self._read_only:
+                self.place.make_writable()
+            try:
                 self.place.begin()
                 yield
-        finally:
-            if self._read_only and self.place.state() is None:
-                self.place.make_read_only()
+            finally:
+                if self._read_only and self.place.state() is None:
+                    self.place.make_read_only()
 
     def _looked_at(self, file: Path) -> tuple[Release, Migrated]:
         if why := self.place.unfit():

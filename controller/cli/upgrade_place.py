@@ -73,7 +73,8 @@ class Place:
         """The folder is there, and nobody else upgrades; `patient`: any more. `ReleaseError`."""
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.folder.chmod(0o700)
+            if self.folder.stat().st_mode & 0o077:  # on a read-only disk nothing is to be changed
+                self.folder.chmod(0o700)
             file = os.open(self.folder, os.O_RDONLY)
         except OSError as error:
             raise ReleaseError(f"{self.folder} cannot be made: {error.strerror}") from error
