@@ -146,7 +146,7 @@ def _pc(card: Card, folder: Path) -> list[str]:
             "-device",
             "qemu-xhci,id=usb,addr=0x10",
             "-device",
-            "usb-serial,chardev=reader,bus=usb.0",
+            "usb-serial,chardev=reader,bus=usb.0,always-plugged=on",
         ),
         # No screen, as at a door: drawing the kernel's messages would take half of the time.
         *("-vga", "none", "-smbios", f"type=1,serial={SERIAL}"),
