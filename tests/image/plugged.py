@@ -8,7 +8,12 @@ from tests.image.story import BOOT, CARD, Told, until_active
 from tests.image.upgrades import on_stick
 from tests.machine.guest.lab import demand, until
 
-_READER = f'readers.usb = {{ driver = "serial", port = "{READER}", card = {{ format = "hex" }} }}'
+_READER = f"""
+[doors.front.readers.usb]
+driver = "serial"
+port = "{READER}"
+card = {{ format = "hex" }}
+"""
 _READ = "doorward --json events --kind access --last 1 | grep granted | grep -c usb"
 _APPLIED = "journalctl --unit=doorward-firstboot --grep='nothing is done' | grep -c nothing"
 
@@ -20,7 +25,7 @@ def usb_reader(told: Told) -> None:
     until("somebody may log in", machine.lets_in, BOOT)
     until_active(told)
     demand(READER in machine.type("ls /dev/doorward/*"), "it has no name by its socket")
-    machine.type(f"sed -i '/^readers.main/a {_READER}' /etc/doorward/doorward.toml")
+    machine.type(f"cat >> /etc/doorward/doorward.toml << 'END'\n{_READER}END")
     machine.type("doorward config check && systemctl restart doorward-controller")
     until_active(told)
 
