@@ -3,29 +3,32 @@
 import json
 import os
 import pty
-import subprocess
-import sys
 import time
 import tomllib
 import tty
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from controller.cli.setup_labels import Labels
-from controller.control import ask
-from controller.errors import DoorwardError
 from controller.model import Grant, Person
 from sync.simulator.cobot import SimulatedCobot
 from sync.simulator.hive import SimulatedHive
-from tests.contract_hw import PATIENCE
 from tests.hives import KEY, small_gym
-from tests.relay_boards import LcusBoard, lcus_board, patiently
+from tests.relay_boards import LcusBoard, lcus_board
 from tests.spaces import TOKEN
-from tests.terminals import Terminal, at_terminal
+from tests.terminals import Terminal
+from tests.wizards import (
+    begin,
+    list_of_one,
+    no_hardware,
+    number_of,
+    running,
+    serial_reader,
+    simulated,
+    site_and_door,
+)
 
 CARD = "6F007B3972"
 PRINTED = "0008075634"
@@ -68,74 +71,6 @@ def reader(tmp_path: Path) -> Iterator[tuple[int, str]]:
 def board(tmp_path: Path) -> Iterator[LcusBoard]:
     with lcus_board(tmp_path / "board") as made:
         yield made
-
-
-def begin(path: Path, wait: str = "10s") -> AbstractContextManager[Terminal]:
-    return at_terminal(path, "setup", "--wait", wait, "--release", "50ms")
-
-
-def number_of(terminal: Terminal, option: str, question: str) -> None:
-    """Choose the option that holds these words."""
-    shown = terminal.until(f"{question} ")
-    (line,) = [line for line in shown.splitlines() if option in line]
-    terminal.type(line.strip().partition(".")[0])
-
-
-def site_and_door(terminal: Terminal) -> None:
-    terminal.answer("Its name", "The loft")
-    terminal.answer("Time zone", "Europe/Berlin")
-    terminal.answer("A short name for it")
-    terminal.answer("Its name in full")
-
-
-def simulated(terminal: Terminal, what: str) -> None:
-    terminal.until(f"Plug the {what} in now")
-    terminal.type("")
-    number_of(terminal, "a simulated one", f"Which is the {what}?")
-
-
-def no_hardware(terminal: Terminal) -> None:
-    simulated(terminal, "reader")
-    simulated(terminal, "relay")
-
-
-def list_of_one(terminal: Terminal) -> None:
-    terminal.answer("Which platform?", "3")
-    terminal.answer("A short name for it")
-    terminal.answer("Name of one person", "Ruth Amsel")
-
-
-def serial_reader(terminal: Terminal, port: str) -> None:
-    terminal.until("Plug the reader in now")
-    terminal.type("")
-    number_of(terminal, "a serial port by its path", "Which is the reader?")
-    terminal.answer("Its path", port)
-
-
-@contextmanager
-def running(path: Path) -> Iterator[None]:
-    """Both processes, as the wizard says to type them."""
-    main, started = "from controller.cli import main; main()", []
-    try:
-        for name, socket in (("controller", "door.sock"), ("syncd", "sync.sock")):
-            command = [sys.executable, "-c", main, "--config", str(path), name]
-            log = (path.parent / f"{name}.log").open("wb")
-            started.append(subprocess.Popen(command, stdout=log, stderr=log))
-            log.close()
-            patiently(partial(answers, path.parent / "run" / socket))
-        yield
-    finally:
-        for process in started:
-            process.terminate()
-            process.wait(PATIENCE)
-
-
-def answers(socket: Path) -> bool:
-    try:
-        ask(socket, {"do": "status"})
-    except DoorwardError:
-        return False
-    return True
 
 
 def second_relay(terminal: Terminal, board: LcusBoard) -> None:
