@@ -263,7 +263,8 @@ class House:
 
     def ask(self, name: str, request: dict[str, Any]) -> dict[str, Any]:
         socket = "door.sock" if name == "controller" else "sync.sock"
-        return ask(self.folder / "run" / socket, request, timeout=PATIENCE)
+        # A fetch waits for up to 90 s if the platform says that it is asked too often.
+        return ask(self.folder / "run" / socket, request, timeout=3 * PATIENCE)
 
     @contextlib.contextmanager
     def journal(self) -> Iterator[JournalReader]:

@@ -37,5 +37,5 @@ class Shown(NamedTuple):
         return next(fitting, None)
 
 
-# Of a simulated reader, so that a trial without hardware ends before an open door.
+# Of a simulated reader: a trial without hardware ends with a door that opens, too.
 SIMULATED = Shown("0077705923", "04A1B2C3", CardFormat("hex"))
