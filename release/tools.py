@@ -58,9 +58,15 @@ def install(packages: Sequence[str]) -> None:
 
 
 def emulate(arch: str) -> None:
-    """Let this kernel run that architecture's programs. As root; raises `CalledProcessError`."""
-    if arch == own_architecture():
+    """Let this kernel run that architecture's programs. As root; `CalledProcessError` if not."""
+    if arch == own_architecture() or _runs(arch):
         return
     if not (_BINFMT / "register").exists():
         subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", _BINFMT], check=True)
     subprocess.run(["update-binfmts", "--enable", _FORMATS.get(arch, arch)], check=True)
+    subprocess.run(["arch-test", arch], check=True, capture_output=True)
+
+
+def _runs(arch: str) -> bool:
+    """Does it already, by emulation or by itself?"""
+    return not subprocess.run(["arch-test", arch], check=False, capture_output=True).returncode

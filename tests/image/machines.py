@@ -142,12 +142,8 @@ def _pc(card: Card, folder: Path) -> list[str]:
         *("-device", "ahci,id=sata", "-device", "ide-hd,drive=disk,bus=sata.0,bootindex=0"),
         *("-device", "e1000,netdev=net,romfile=", "-device", "i6300esb"),
         *("-chardev", f"socket,id=reader,path={folder}/amd64-reader.sock,server=on,wait=off"),
-        *(
-            "-device",
-            "qemu-xhci,id=usb,addr=0x10",
-            "-device",
-            "usb-serial,chardev=reader,bus=usb.0,always-plugged=on",
-        ),
+        *("-device", "qemu-xhci,id=usb,addr=0x10"),
+        *("-device", "usb-serial,chardev=reader,bus=usb.0,always-plugged=on"),
         # No screen, as at a door: drawing the kernel's messages would take half of the time.
         *("-vga", "none", "-smbios", f"type=1,serial={SERIAL}"),
     ]
